@@ -13,14 +13,14 @@ from models.checkpoint.card import FileDigest, Provenance
 from models.checkpoint.save import save
 from models.tokenization.tokenizer import Tokenizer
 from tests.app.page.conftest import watch
-from tests.helpers.serving import CHARACTERS, WORDS, ngram, publish, serving
+from tests.helpers.serving import CHARACTERS, WORDS, get, ngram, post, publish, serving
 
 
 def test_home_explains_in_four_sentences_and_lists_the_models(page: Page, service: str) -> None:
     page.goto("/")
     explanation = page.get_by_role("heading", name="What is a language model?").locator("xpath=following-sibling::p[1]")
     assert explanation.inner_text().count(".") == 4
-    listed = httpx.get(f"{service}/v1/models").json()["data"]
+    listed = get(f"{service}/v1/models").json()["data"]
     items = page.locator(".models > li")
     expect(items).to_have_count(len(listed))
     for model in listed:
@@ -33,7 +33,7 @@ def test_home_first_try_shows_what_the_api_answers_and_one_click_leads_on(page: 
     page.goto("/")
     table = page.locator("table.bars")
     name = table.locator("caption").inner_text().removeprefix("Next word by ")
-    expected = httpx.post(f"{service}/v1/models/{name}/next", json={"context": "It was a very", "top_k": 6}).json()
+    expected = post(f"{service}/v1/models/{name}/next", json={"context": "It was a very", "top_k": 6}).json()
     rows = table.locator("tbody tr")
     expect(rows).to_have_count(len(expected["next"]))
     shown = [float(text.split()[0]) for text in rows.locator(".figure").all_inner_texts()]
@@ -81,11 +81,11 @@ def test_home_tells_what_is_broken_and_other_names(browser: Browser, tmp_path: P
     (ref.path / "card.json").write_text(json.dumps(card | {"parameters": -1}))
     publish(root, "words", ngram())
     with serving(root) as server, browser.new_context() as context:
-        httpx.put(f"{server.url}/v1/aliases/production", json={"model": "words@1"}).raise_for_status()
+        httpx.put(f"{server.url}/v1/aliases/production", json={"model": "words@1"}, timeout=60).raise_for_status()
         tab = context.new_page()
         watch(tab, server.url, complaints)
         tab.goto(server.url)
-        (problem,) = httpx.get(f"{server.url}/v1/models").json()["problems"]
+        (problem,) = get(f"{server.url}/v1/models").json()["problems"]
         expect(tab.locator(".notice.error")).to_contain_text(f"broken@1: {problem['message']}")
         expect(tab.locator(".models")).to_contain_text("also called production")
     assert complaints == []

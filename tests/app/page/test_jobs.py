@@ -15,7 +15,7 @@ from app.jobs.leases import Lease, LeaseStore
 from app.jobs.outlook import NOT_BEGUN
 from tests.app.page.drawn_lines import drawn_lines
 from tests.helpers.jobs import ask
-from tests.helpers.serving import Server, serving, wait_for
+from tests.helpers.serving import Server, get, serving, wait_for
 
 JOBS = 23
 
@@ -25,7 +25,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service with jobs that nobody does: the first is cancelled."""
     with (
         serving(tmp_path_factory.mktemp("jobs") / "checkpoints") as running,
-        httpx.Client(base_url=running.url) as client,
+        httpx.Client(base_url=running.url, timeout=60) as client,
     ):
         body = {"name": "waiting", "kind": "ngram", "training_file": "file-sample"}
         jobs = [ask(client, **body) for _ in range(JOBS)]
@@ -61,7 +61,7 @@ def test_jobs_are_listed_page_by_page(page: Page, service: str) -> None:
     page.goto("/#/jobs")
     rows = page.locator(".job-list").get_by_role("listitem")
     expect(rows).to_have_count(20)
-    listed = httpx.get(f"{service}/v1/jobs").json()["data"]
+    listed = get(f"{service}/v1/jobs").json()["data"]
     assert rows.get_by_role("link").all_inner_texts() == [job["model"] for job in listed]
     expect(rows.first).to_contain_text("waits")
     expect(rows.first).to_contain_text("No worker takes it up")
@@ -168,7 +168,7 @@ def test_job_goes_on_where_its_stream_broke(
     def cut(route: Route) -> None:
         asked.append(route.request.headers.get("last-event-id"))
         if len(asked) == 1:
-            events = httpx.get(f"{service}/v1/jobs/{lease.job_id}/events").json()["data"]
+            events = get(f"{service}/v1/jobs/{lease.job_id}/events").json()["data"]
             first = f"id: {events[0]['id']}\nevent: queued\ndata: {json.dumps(events[0]['data'])}\n\n"
             route.fulfill(body=first, content_type="text/event-stream")  # and ends before the job does
         elif len(asked) == 2:
