@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,13 +120,13 @@ def test_refusal_while_a_model_is_loaded_says_so(browser: Browser, tmp_path: Pat
 
 
 def test_slow_server_is_waited_for_and_said_so(page: Page) -> None:
-    def answer_late(route: Route) -> None:
-        time.sleep(1.5)
-        route.continue_()
-
-    page.route("**/v1/models", answer_late)
+    held: list[Route] = []
+    page.route("**/v1/models", lambda route: held.append(route))
     page.goto("/")
     expect(page.get_by_role("status").filter(has_text="Waiting for the server")).to_be_visible()
+    for route in held:
+        route.continue_()
+    page.unroute("**/v1/models")
     expect(page.locator(".models > li").first).to_be_visible()
     expect(page.get_by_text("Waiting for the server")).to_have_count(0)
 
