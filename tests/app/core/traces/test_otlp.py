@@ -128,14 +128,13 @@ def test_trace_of_a_failure_is_one_where_the_server_failed(
     unknown = collector.await_one("GET")
     assert "http.route" not in unknown["attributes"]
 
-    def fail(*_: object, **__: object) -> None:
+    def fail(_: str) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(traced.app.state.registry.get("words").checkpoint.model, "topk", fail)
-    asking.post("/m/words/v1/completions", json={"prompt": "the", "echo": True, "logprobs": 2, "max_tokens": 0})
-    failed = collector.await_one("POST /m/{model}/v1/completions")
-    assert failed["attributes"].get("error.type") in (None, "model_failed")
-    assert failed["is_error"] == (failed["attributes"]["http.response.status_code"] == 500)
+    monkeypatch.setattr(traced.app.state.registry, "get", fail)
+    assert asking.post("/v1/models/words/probability", json={"text": "the"}).status_code == 500
+    failed = collector.await_one("POST /v1/models/{model}/probability")
+    assert (failed["is_error"], failed["attributes"]["error.type"]) == (True, "internal_error")
 
 
 def test_trace_of_a_stream_ends_when_its_client_hangs_up(asking: httpx.Client, collector: Collector) -> None:
