@@ -76,8 +76,8 @@ class _OtlpTrace:
 
     def __init__(self, tracer: trace.Tracer, span: trace.Span) -> None:
         self._tracer, self._span = tracer, span
-        self._zero = time.time_ns() - time.perf_counter_ns()
-        """What moments of perf_counter() are to be added to, in nanoseconds since 1970."""
+        self._clock_offset = time.time_ns() - time.perf_counter_ns()
+        """Nanoseconds from a moment of perf_counter() to the same one counted since 1970."""
 
     @property
     def id(self) -> str:
@@ -107,7 +107,7 @@ class _OtlpTrace:
         self._span.end()
 
     def _moment(self, seconds: float) -> int:
-        return self._zero + int(seconds * 1e9)
+        return self._clock_offset + int(seconds * 1e9)
 
 
 class _Reports(logging.Handler):
