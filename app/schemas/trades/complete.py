@@ -67,8 +67,8 @@ class CompleteRequest(RequestBody):
     right: Text = Field(
         "",
         max_length=MAX_RIGHT,
-        description="Text right of the word. A language model reads it behind the best completions, exactly; a fill-in "
-        "model knows both sides at once.",
+        description="Text right of the word. A language model reads it behind the best completions, exactly, and "
+        "leaves it out where it is impossible behind all of them; a fill-in model knows both sides at once.",
     )
     top_k: int = Field(_DEFAULTS.top_k, ge=1, le=MAX_TOP_K, description="How many completions.", examples=[3])
     words: int = Field(

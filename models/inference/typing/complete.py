@@ -78,10 +78,12 @@ class _Task:
         findings = yield from self._search(state, before)
         candidates, total = findings.candidates, findings.total
         if self._query.right and candidates:
-            candidates = yield from rescore(
+            rescored = yield from rescore(
                 self._model, self._words, self._left, state, candidates, self._query.right, before, self._runtime
             )
-            total = log_sum(np.array([candidate.score for candidate in candidates]))
+            rescored_total = log_sum(np.array([candidate.score for candidate in rescored]))
+            if math.isfinite(rescored_total):  # else no completion goes with the right context
+                candidates, total = rescored, rescored_total
         completions = [self._completion(candidate, total) for candidate in candidates[: self._query.top_k]]
         return Completions(self._typed.text, completions, findings.total, findings.count)
 

@@ -50,7 +50,7 @@ class CompletionQuery:
     words: int = 1
     """Words of each completion, 1 to 5; one in which a line ends sooner has fewer."""
     right: str = ""
-    """Text that stands behind the word."""
+    """Text that stands behind the word; where it is impossible behind every completion, it says nothing."""
     beam: int = 16
     """Beginnings of words that are kept from one token to the next, 1 to 256."""
     shortlist: int = 50
@@ -74,8 +74,8 @@ class CompletionQuery:
         _check_size("bias", self.bias, MAX_OWN_WORDS, "words")
         for i, keystroke in enumerate(self.keystrokes):
             _check_keystroke(f"keystrokes.{i}", keystroke)
-        for i, (word, nats) in enumerate(self.bias.items()):
-            _check_own_word(f"bias.{i}", word, nats)
+        for word, nats in self.bias.items():
+            _check_own_word(word, nats)
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,9 @@ def _check_keystroke(name: str, keystroke: Keystroke) -> None:
         raise InvalidInput(name, "must give one letter at least a probability above 0")
 
 
-def _check_own_word(name: str, word: str, nats: float) -> None:
+def _check_own_word(word: str, nats: float) -> None:
     if not word or len(word) > MAX_TYPED or not set(word).isdisjoint(WHITESPACE):
-        raise InvalidInput(name, f"must be a word of 1 to {MAX_TYPED} characters without blanks, not {word!r}")
+        accepted = f"must have words of 1 to {MAX_TYPED} characters without blanks as its keys"
+        raise InvalidInput("bias", f"{accepted}, not {word!r}")
     if not (math.isfinite(nats) and abs(nats) <= MAX_BIAS):
         raise InvalidInput(f"bias.{word}", f"must be a number of nats from -{MAX_BIAS:g} to {MAX_BIAS:g}")

@@ -99,7 +99,7 @@ def test_complete_expects_recent_words_again(client: httpx.Client, local: dict[s
         ("prefix", {"prefix": "a" * 65}),
         ("keystrokes.0", {"keystrokes": [{"a": 0.0}]}),
         ("keystrokes.0", {"keystrokes": [{" ": 1.0}]}),
-        ("bias.0", {"bias": {"two words": 1.0}}),
+        ("bias", {"bias": {"two words": 1.0}}),
         ("right", {"right": "a" * 1001}),
         ("recent", {"recent": "a" * 20001}),
         ("recent_weight", {"recent_weight": 1.5}),

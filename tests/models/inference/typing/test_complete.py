@@ -192,6 +192,21 @@ def test_complete_reads_the_right_context_after_each_word(name: str, right: str)
     assert ratios == sorted(ratios, reverse=True)
 
 
+def test_complete_leaves_out_a_right_context_that_goes_with_no_word() -> None:
+    weights = np.exp(model_of(WORDS).matrix)
+    weights[:, WORDS.token_to_id("known")] = 0
+    model = Bigram(weights / weights.sum(1, keepdims=True))
+    plain, beside = (
+        run_to_completion(complete(model, WORDS, "I", CompletionQuery("d", right=right, shortlist=5)))
+        for right in ("", "known")
+    )
+    assert len(plain.completions) == 3
+    assert [item.text for item in beside.completions] == [item.text for item in plain.completions]
+    for with_right, without in zip(beside.completions, plain.completions, strict=True):
+        assert with_right.posterior == pytest.approx(without.posterior)
+    assert sum(item.posterior for item in beside.completions) == pytest.approx(1)
+
+
 def test_complete_finds_phrases_of_words() -> None:
     matrix, found = model_of(WORDS).matrix, ask("words", words=2, prefix="d")
     expected = {}
@@ -293,7 +308,7 @@ def test_complete_ignores_the_case_of_letters_where_asked() -> None:
         ("keystrokes.1", {"keystrokes": [{"a": 1.0}, {"ab": 1.0}]}),
         ("keystrokes.0.a", {"keystrokes": [{"a": 1.5}]}),
         ("keystrokes.0", {"keystrokes": [{"a": 0.0}]}),
-        ("bias.0", {"bias": {"two words": 1.0}}),
+        ("bias", {"bias": {"two words": 1.0}}),
         ("bias.x", {"bias": {"x": math.inf}}),
         ("exclude", {"exclude": ["a"] * 2001}),
     ],
