@@ -68,14 +68,14 @@ class KenlmModel(LanguageModel, FileModel):
     def advance(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> NDArray[np.int64]:
         """Return the state after `tokens` [B, T], of which row i reads only the first `lengths[i]`."""
         after = np.array(state, np.int64)
-        for row, ids in zip(after, _row_ids(tokens, lengths), strict=True):
+        for row, ids in zip(after, self._row_ids(tokens, lengths), strict=True):
             _read(row, ids)
         return after
 
     def score(self, state: State, tokens: TokenIds, lengths: Lengths | None = None) -> tuple[Floats, NDArray[np.int64]]:
         """Return log P of each of `tokens` [B, T] given those before, 0 past `lengths`, and the state after."""
         after, scores = np.array(state, np.int64), np.zeros(tokens.shape, np.float32)
-        for row, out, ids in zip(after, scores, _row_ids(tokens, lengths), strict=True):
+        for row, out, ids in zip(after, scores, self._row_ids(tokens, lengths), strict=True):
             out[: len(ids)] = self._score_row(row, ids)
             _read(row, ids)
         return scores, after
@@ -91,9 +91,17 @@ class KenlmModel(LanguageModel, FileModel):
         What KenLM tells of an unknown word, 0, is that it took that of the unigram `<unk>`.
         """
         orders = np.ones(tokens.shape, np.int64)
-        for row, out, ids in zip(np.asarray(state), orders, tokens.tolist(), strict=True):
+        for row, out, ids in zip(np.asarray(state), orders, self._row_ids(tokens), strict=True):
             out[:] = [max(1, score.ngram_length) for score in self._ask(row, ids, self._model.BaseFullScore)]
         return orders
+
+    def _row_ids(self, tokens: TokenIds, lengths: Lengths | None = None) -> list[list[int]]:
+        """Return the token ids of each row that count. Raises InvalidInput for ids outside the vocabulary."""
+        ends = [tokens.shape[1]] * len(tokens) if lengths is None else lengths.tolist()
+        rows = [row[:end] for row, end in zip(tokens.tolist(), ends, strict=True)]
+        if any(row and not 0 <= min(row) <= max(row) < self.vocabulary_size for row in rows):
+            raise InvalidInput("tokens", f"must be ids from 0 to {self.vocabulary_size - 1}")
+        return rows
 
     def _score_row(self, context: NDArray[np.int64], ids: Sequence[int]) -> NDArray[np.float64]:
         """Return log P of each of `ids` in nats, after the tokens of a state."""
@@ -190,12 +198,6 @@ def _import_kenlm() -> ModuleType:
     except ImportError:
         message = "a binary of KenLM needs that library: install the extra `kenlm` (pip install 'nextword[kenlm]')"
         raise CheckpointError(message) from None
-
-
-def _row_ids(tokens: TokenIds, lengths: Lengths | None) -> list[list[int]]:
-    """Return the token ids of each row that count."""
-    ends = [tokens.shape[1]] * len(tokens) if lengths is None else lengths.tolist()
-    return [row[:end] for row, end in zip(tokens.tolist(), ends, strict=True)]
 
 
 def _read(row: NDArray[np.int64], ids: Sequence[int]) -> None:

@@ -96,6 +96,16 @@ def test_kenlm_model_refuses_what_needs_the_distribution_of_the_next_token(fox: 
         fox.logprobs(fox.begin_state(1))
 
 
+@pytest.mark.parametrize("token", [-1, 5])
+def test_kenlm_model_refuses_ids_outside_the_vocabulary(fox: KenlmModel, token: int) -> None:
+    state, ids = fox.begin_state(2), np.array([[2, 3], [2, token]])
+    for use in (fox.score, fox.advance, fox.matched_orders):
+        with pytest.raises(InvalidInput, match="ids from 0 to 4") as error:
+            use(state, ids)
+        assert error.value.field == "tokens"
+    assert fox.score(state, ids, np.array([2, 1]))[0][1, 1] == 0  # past its length, anything may stand
+
+
 def published(model: KenlmModel, root: Path) -> Path:
     tokenizer = Tokenizer(TokenizerConfig(pretokenized=True), model.vocabulary)
     return save(root, "fox", model, tokenizer, Provenance("", "unknown")).path
