@@ -13,7 +13,7 @@ from app.routes.dependencies import ModelRequest
 from app.routes.openai.prompts import Prompt, read_prompts
 from app.schemas.generate import stop_strings
 from app.schemas.openai.completion_request import CompletionRequest
-from models.errors import InvalidInput
+from models.errors import InvalidInput, UnsupportedByModel
 from models.inference.config import SamplingParams
 from models.inference.logit_bias import parse_logit_bias
 
@@ -63,7 +63,7 @@ class CompletionPlan:
             **{name: body.value(name) for name in SHARED_FIELDS},
             top_k=max(0, body.value("top_k")),
             max_tokens=self.max_tokens,
-            seed=self.seed,
+            seed=self.seed % 2**64,
             stop=stop_strings(body.stop),
             logit_bias=parse_logit_bias(tokenizer, body.logit_bias) if body.logit_bias else (),
             top_logprobs=self.logprobs or 0,
@@ -79,11 +79,14 @@ class CompletionPlan:
 def plan_completion(request: ModelRequest, body: CompletionRequest) -> CompletionPlan:
     """Return the plan of a request.
 
-    Raises InvalidInput for values beyond limits, or that do not go together.
+    Raises InvalidInput for values beyond limits, or that do not go together or with the model.
     """
     capabilities = request.checkpoint.model.capabilities
-    if body.suffix and not ("fill" in capabilities and "generate" not in capabilities):
+    fills_only = "fill" in capabilities and "generate" not in capabilities
+    if body.suffix and not fills_only:
         raise InvalidInput("suffix", "this model continues a text and reads nothing after it; a fill-in model takes it")
+    if not body.suffix and fills_only:
+        raise UnsupportedByModel("model", "a fill-in model continues no text: give a suffix, the text after the word")
     n = body.value("n")
     logprobs, size = body.logprobs, request.checkpoint.card.vocabulary_size
     plan = CompletionPlan(
@@ -95,7 +98,7 @@ def plan_completion(request: ModelRequest, body: CompletionRequest) -> Completio
         body.value("max_tokens"),
         body.value("echo"),
         size if logprobs == -1 else None if logprobs is None else min(logprobs, size),
-        secrets.randbits(53) if body.seed is None else body.seed % 2**64,
+        secrets.randbits(53) if body.seed is None else body.seed,
         body.value("stream"),
     )
     _check_counts(plan)

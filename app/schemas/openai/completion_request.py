@@ -107,7 +107,8 @@ class CompletionRequest(RequestBody):
         None,
         ge=-(2**63),
         lt=2**64,
-        description="The same seed gives the same texts; unset: a seed is chosen and returned.",
+        description="The same seed gives the same texts, a negative one those of the seed 2^64 above; unset: a seed "
+        "is chosen and returned.",
         examples=[1],
     )
     echo: bool | None = Field(False, description="Whether the text begins with the prompt, and `logprobs` with its.")

@@ -157,6 +157,12 @@ def test_many_prompts_are_answered_in_order(client: httpx.Client) -> None:
     assert [choice["text"] for choice in content["choices"][10:12]] == [choice["text"] for choice in alone]
 
 
+def test_seed_below_zero_is_returned_and_gives_the_texts_of_the_one_2_to_the_64_above(client: httpx.Client) -> None:
+    below, above = (ask(client, model="lstm", prompt="the", max_tokens=5, seed=seed) for seed in (-3, 2**64 - 3))
+    assert (below["seed"], above["seed"]) == (-3, 2**64 - 3)
+    assert below["choices"] == above["choices"]
+
+
 @pytest.mark.parametrize("body", [{"n": 2, "seed": 5}, {"echo": True, "logprobs": 2, "temperature": 0}])
 @pytest.mark.parametrize("max_tokens", [0, 6])
 def test_streams_add_up_to_the_answer(client: httpx.Client, body: dict, max_tokens: int) -> None:

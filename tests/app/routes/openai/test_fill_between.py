@@ -69,3 +69,5 @@ def test_suffix_is_refused_with_a_reason(fill_client: httpx.Client, body: dict, 
     answer = fill_client.post("/v1/completions", json={"model": "fill", "prompt": "the", "suffix": "saw", **body})
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == param
+    if body == {"suffix": ""}:
+        assert "give a suffix" in answer.json()["error"]["message"]
