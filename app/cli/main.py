@@ -17,10 +17,10 @@ import click
 from app.cli.plain_errors import describe
 from app.core.plain_lines import protect_streams
 from app.core.process_tuning import (
-    copy_readonly_numba_cache,
     import_without_gc,
     limit_blas_threads,
     limit_openmp_spinning,
+    link_readonly_numba_cache,
 )
 from models.errors import InvalidInput, NextwordError
 
@@ -100,7 +100,7 @@ def main() -> None:
     protect_streams()
     limit_openmp_spinning()
     limit_blas_threads()
-    copy_readonly_numba_cache()
+    link_readonly_numba_cache()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Tricks of the process, in one place: garbage collection, switch interval, OpenMP, BLAS, logging.
+"""Tricks of the process, in one place: garbage collection, OpenMP, BLAS, Numba, logging.
 
 Each function says what it replaces and what it gains. None changes what the service answers.
 """
@@ -10,7 +10,6 @@ import gc
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,6 @@ from types import ModuleType
 GC_THRESHOLD = 20_000
 """New objects between two collections; Python's default is 700. An answer of hundreds of rows makes some thousands of
 dictionaries, none of which lies in a cycle. A larger number keeps cyclic garbage longer."""
-SWITCH_INTERVAL_SECONDS = 0.0005
-"""How long a thread keeps the GIL while another asks for it; Python's default is 0.005."""
 GOMP_SPINCOUNT = 4000
 """Turns of the loop, some 0.1 ms, in which an idle OpenMP thread waits for work before it gives up its processor."""
 
@@ -58,12 +55,7 @@ def exclude_from_gc() -> None:
 
 
 def tune_server() -> None:
-    """Set collection and thread switching for a process whose event loop and compute thread share the GIL.
-
-    The compute thread needs the GIL for a moment between two kernels and should not wait until the event loop has
-    parsed a whole request: with the default interval it waits up to 5 ms for each. Gain of either: TODO: measure.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    """Collect garbage less often in a process that answers requests. Gain: TODO: measure."""
     gc.set_threshold(GC_THRESHOLD)
 
 
@@ -85,18 +77,18 @@ def limit_blas_threads() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def copy_readonly_numba_cache() -> None:
-    """Have Numba use a copy of a read-only cache folder; must come before Numba is imported.
+def link_readonly_numba_cache() -> None:
+    """Have Numba use links to the files of a read-only cache folder; must come before Numba is imported.
 
-    Numba refuses to read a cache folder that it may not write to, as in a container with a read-only file system. The
-    copy has 9 MB.
+    Numba refuses to read a cache folder that it may not write to, as in a container with a read-only file system. A
+    copy of its 9 MB would be made for every command.
     """
     folder = os.environ.get("NUMBA_CACHE_DIR")
     if folder and Path(folder).is_dir() and not os.access(folder, os.W_OK):
-        copy = tempfile.mkdtemp(prefix="nextword-numba-")
-        atexit.register(shutil.rmtree, copy, ignore_errors=True)
-        shutil.copytree(folder, copy, dirs_exist_ok=True)
-        os.environ["NUMBA_CACHE_DIR"] = copy
+        links = tempfile.mkdtemp(prefix="nextword-numba-")
+        atexit.register(shutil.rmtree, links, ignore_errors=True)
+        shutil.copytree(Path(folder).resolve(), links, copy_function=os.symlink, dirs_exist_ok=True)
+        os.environ["NUMBA_CACHE_DIR"] = links
 
 
 def skip_unused_log_fields() -> None:

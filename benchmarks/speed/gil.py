@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -106,13 +105,11 @@ def sampling_call(vocabulary: int) -> Callable[[], object]:
 @click.option("--connections", default=16, show_default=True)
 @click.option("--seconds", default=0.5, show_default=True, help="Length of a turn.")
 @click.option("--turns", default=30, show_default=True)
-@click.option("--switch-interval", default=0.0005, show_default=True, help="Of the interpreter; the server's is this.")
-def main(vocabulary: int, connections: int, seconds: float, turns: int, switch_interval: float) -> None:
+def main(vocabulary: int, connections: int, seconds: float, turns: int) -> None:
     """Print microseconds from one compiled call's return to the next one's, and messages a second.
 
     Medians over turns of each turn's median, mean and 99th percentile.
     """
-    sys.setswitchinterval(switch_interval)
     results = asyncio.run(measure(sampling_call(vocabulary), connections, seconds, turns))
     for name, figures in results.items():
         middle, mean, high = (
