@@ -30,7 +30,8 @@ from app.jobs.task_estimate import estimate_task
 from app.jobs.text_encodings import find_encoding
 from app.jobs.tokenizer_files import file_vocabulary_size
 from app.schemas.jobs.import_job import ImportJob
-from app.schemas.jobs.requests import CompositionJob, EvaluateJob, JobRequest, NgramJob, TrainingRequest
+from app.schemas.jobs.requests import CompositionJob, EvaluateJob, JobRequest
+from app.schemas.jobs.training_jobs import NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob

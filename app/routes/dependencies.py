@@ -26,7 +26,8 @@ from app.http.request_body import BufferedBody, WaitForDisconnect, await_unless_
 from models.checkpoint.load import Checkpoint
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput, InvalidText, UnsupportedByModel
 from models.inference.prefill import Runtime
-from models.inference.scoring import TextScores, score_texts
+from models.inference.scoring import score_texts
+from models.inference.text_scores import TextScores
 
 Result = TypeVar("Result")
 SHORT_TOKENS = 256

@@ -18,7 +18,7 @@ from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequ
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest, scored_token_contents
 from models.errors import InvalidInput
-from models.inference.scoring import TextScores
+from models.inference.text_scores import TextScores
 from models.tokenization.tokenizer import Tokenizer
 
 router = APIRouter(prefix="/v1/models", tags=["score"])

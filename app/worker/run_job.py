@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from app.schemas.jobs.import_job import TOKENIZER_FIELD, ImportJob
-from app.schemas.jobs.requests import CompositionJob, EvaluateJob, TrainingRequest, parse_job_request
+from app.schemas.jobs.requests import CompositionJob, EvaluateJob, parse_job_request
+from app.schemas.jobs.training_jobs import TrainingRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
 from app.schemas.trades.tune import TuneJob, tuning_content

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from models.evaluation.gibberish_scores import END_WORDS, MIN_WORDS, WINDOW_TOKENS, GibberishScores
 from models.inference.prefill import Runtime
-from models.inference.scoring import TextScore, score_texts
+from models.inference.scoring import score_texts
+from models.inference.text_scores import TextScore
 from models.language_model import LanguageModel
 from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer

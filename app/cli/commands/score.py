@@ -16,7 +16,7 @@ from app.schemas.probability import scored_token_contents
 from models.utils.progress import run_to_completion
 
 if TYPE_CHECKING:
-    from models.inference.scoring import TextScore
+    from models.inference.text_scores import TextScore
     from models.tokenization.tokenizer import Tokenizer
 
 

@@ -14,7 +14,8 @@ from app.routes.dependencies import ModelRequest, build_model_request
 from app.schemas.items import Items
 from app.schemas.trades.rescore import HypothesisList, ModelWeight, RescoreRequest
 from models.errors import CheckpointNotFound, InvalidInput, UnsupportedByModel
-from models.inference.scoring import TextScores, score_texts
+from models.inference.scoring import score_texts
+from models.inference.text_scores import TextScores
 from models.language_model import LanguageModel
 
 

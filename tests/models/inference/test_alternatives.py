@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models.inference.alternatives import ROWS_AT_ONCE
-from models.inference.scoring import TextScores, score_texts
+from models.inference.scoring import score_texts
+from models.inference.text_scores import TextScores
 from models.special_tokens import EOS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer

@@ -1,22 +1,12 @@
-"""Jobs of reversed language models and of pairs become the recipes that the command line makes."""
+"""Jobs of pairs become the recipes that the command line makes."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from app.schemas.jobs.requests import CompositionJob, NgramJob, RecurrentJob
+from app.schemas.jobs.requests import CompositionJob
 from models.errors import InvalidInput
 from models.tasks.fill_in.config import LanguageModelPairConfig
-
-
-def test_training_job_says_whether_the_text_is_reversed() -> None:
-    for job in (NgramJob, RecurrentJob):
-        kind = "ngram" if job is NgramJob else "lstm"
-        fields = {"kind": kind, "name": "back", "training_file": "file-0"}
-        assert not job(**fields).recipe(Path("a.txt"), None).reversed
-        assert job(**fields, reversed=True).recipe(Path("a.txt"), None).reversed
 
 
 def test_composition_job_of_a_pair_has_its_prior_and_two_members() -> None:
