@@ -30,7 +30,7 @@ from models.tokenization.config import Texts, TokenizerConfig, TokenKind
 from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import concat_on_disk
-from models.utils.parallel import parallel_imap, read_ahead
+from models.utils.parallel import parallel_imap
 from models.utils.regular_files import open_regular
 
 _HEAD_BYTES = 1 << 16
@@ -138,7 +138,7 @@ class Corpus:
         if (tokenizer.config.kind, tokenizer.config.texts) != (kind, texts):
             raise InvalidInput("tokenizer", f"must be a {kind} tokenizer with texts {texts!r} to encode this corpus")
         size = SizeCounter()
-        return self._collect(parallel_imap(tokenizer.encode, size.count(read_ahead(self.chunks()))), size, folder)
+        return self._collect(parallel_imap(tokenizer.encode, size.count(self.chunks())), size, folder)
 
     def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
         """Train a tokenizer on this text and encode it, reading words once; raises as `encode` and `train` do."""
@@ -146,7 +146,7 @@ class Corpus:
             tokenizer = Tokenizer.train(config, self.chunks())
             return tokenizer, self.encode(tokenizer)
         size = SizeCounter()
-        tokenizer, encodings = Tokenizer.train_and_encode(config, size.count(read_ahead(self.chunks())))
+        tokenizer, encodings = Tokenizer.train_and_encode(config, size.count(self.chunks()))
         return tokenizer, self._collect(encodings, size)
 
     def _collect(self, encodings: Iterable[Encoding], size: SizeCounter, folder: Path | None = None) -> EncodedCorpus:

@@ -17,7 +17,7 @@ from models.kernels.jit import Int, compiled
 from models.ngram.count_table import Level
 from models.ngram.counting.counts import Counts
 from models.utils.arrays import BoolArray, Float64Array, IntArray
-from models.utils.parallel import context_ranges, parallel_map, read_ahead
+from models.utils.parallel import context_ranges, parallel_map
 
 Kept: TypeAlias = Sequence[BoolArray]
 """Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
@@ -47,13 +47,13 @@ def sum_by_context(level: Level, values: IntArray | Float64Array | BoolArray) ->
 def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, details: dict[str, Any]) -> Estimate:
     """Compute P(w | h) = share(h w) + weight(h) P(w | h'), with h' the context h without its first word.
 
-    `shares` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares; the next
-    order's are computed while one is used. The weight is what kept shares leave of one; order 0 is uniform.
+    `shares` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares. The weight
+    is what kept shares leave of one; order 0 is uniform.
     """
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
     lower = counts.uniform
-    for level, level_kept, (numerators, denominators) in zip(counts.levels, kept, read_ahead(shares), strict=True):
+    for level, level_kept, (numerators, denominators) in zip(counts.levels, kept, shares, strict=True):
         level_weights, p = np.ones(len(denominators)), np.empty(len(level))
         arrays = level.child_offsets, level.suffix, numerators, denominators, level_kept, lower, p, level_weights
         interpolate, ranges = partial(_interpolate, *arrays), context_ranges(level.child_offsets)

@@ -12,7 +12,6 @@ from models.utils.parallel import (
     context_ranges,
     parallel_imap,
     parallel_map,
-    read_ahead,
     row_slices,
 )
 
@@ -72,27 +71,3 @@ def test_context_ranges_hold_each_context_once(longest: int) -> None:
     ranges = list(context_ranges(begins))
     assert [i for begin, end in ranges for i in range(begin, end)] == list(range(len(sizes)))
     assert all(begins[end] - begins[begin] <= ROWS_PER_SLICE + longest for begin, end in ranges)
-
-
-def test_read_ahead_keeps_order_and_items_may_be_none() -> None:
-    assert list(read_ahead([3, None, 1])) == [3, None, 1]
-    assert list(read_ahead([])) == []
-
-
-def test_read_ahead_raises_an_error_after_the_items_before_it() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise KeyError("two")
-
-    ahead = read_ahead(items())
-    assert next(ahead) == 1
-    with pytest.raises(KeyError, match="two"):
-        next(ahead)
-
-
-def test_read_ahead_makes_one_item_more_than_was_asked_for() -> None:
-    yielded: list[int] = []
-    items = read_ahead(yielded.append(i) or i for i in range(9))
-    next(items)
-    items.close()  # type: ignore[attr-defined]
-    assert yielded == [0, 1]
