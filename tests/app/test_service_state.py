@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import httpx
 
-from tests.app.core.test_metrics import values
+from tests.helpers.serving import samples
 
 
 def test_metrics_tell_the_state_of_the_service(client: httpx.Client) -> None:
     def read() -> dict[str, float]:
-        return values(client.get("/metrics").raise_for_status().content)
+        return samples(client.get("/metrics").raise_for_status().content)
 
     client.post("/v1/models/lstm/generate", json={"prompt": "the cat", "max_tokens": 4, "ignore_end": True})
     before = read()

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.core.settings import Settings
 from app.main import create_app
@@ -186,10 +187,19 @@ def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float 
         time.sleep(pause)
 
 
+def samples(rendered: bytes) -> dict[str, float]:
+    """Return every sample by its name and the values of its labels, in the order of the labels' names."""
+    families = text_string_to_metric_families(rendered.decode())
+    return {
+        " ".join([sample.name, *(value for _, value in sorted(sample.labels.items()))]): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
 def metrics(url: str) -> dict[str, float]:
-    """Each number by its name and labels."""
-    lines = [line for line in get(f"{url}/metrics").text.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+    """Return the `samples` of a service."""
+    return samples(get(f"{url}/metrics").content)
 
 
 def idle(url: str) -> bool:
@@ -202,7 +212,7 @@ def idle(url: str) -> bool:
 
 def counted(server: Server, route: str, outcome: str) -> float:
     """How many requests ended so."""
-    return metrics(server.url).get(f'nextword_requests_total{{outcome="{outcome}",route="{route}"}}', 0)
+    return metrics(server.url).get(f"nextword_requests_total {outcome} {route}", 0)
 
 
 @contextmanager

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from app.core.metrics import Metrics, TextTimes
+from tests.helpers.serving import samples
 
 CHILD = """
 import os
@@ -24,21 +23,11 @@ input()
 """
 
 
-def values(rendered: bytes) -> dict[str, float]:
-    """Return every sample by its name and the values of its labels, in the order of the labels' names."""
-    families = text_string_to_metric_families(rendered.decode())
-    return {
-        " ".join([sample.name, *(value for _, value in sorted(sample.labels.items()))]): sample.value
-        for family in families
-        for sample in family.samples
-    }
-
-
 def test_count_request_times_those_that_end_well() -> None:
     metrics = Metrics()
     metrics.count_request("next", "ok", 0.002)
     metrics.count_request("next", "overloaded", 0.001)
-    seen = values(metrics.render())
+    seen = samples(metrics.render())
     assert seen["nextword_requests_total ok next"] == seen["nextword_requests_total overloaded next"] == 1
     assert seen["nextword_request_seconds_count next"] == 1
     assert seen["nextword_request_seconds_sum next"] == 0.002
@@ -48,7 +37,7 @@ def test_observe_text_divides_by_the_tokens_after_the_first() -> None:
     metrics = Metrics()
     metrics.observe_text(TextTimes(0.5, 2.0, 5))
     metrics.observe_text(TextTimes(0.25, 0.0, 1))
-    seen = values(metrics.render())
+    seen = samples(metrics.render())
     assert (seen["nextword_first_token_seconds_count"], seen["nextword_first_token_seconds_sum"]) == (2, 0.75)
     assert (seen["nextword_token_seconds_count"], seen["nextword_token_seconds_sum"]) == (1, 0.5)
 
@@ -57,7 +46,7 @@ def test_add_counter_never_falls() -> None:
     metrics = Metrics()
     readings = iter([2.0, 5.0, 1.0, 4.0])
     metrics.add_counter("nextword_hits", "", lambda: next(readings))
-    seen = [values(metrics.render())["nextword_hits_total"] for _ in range(4)]
+    seen = [samples(metrics.render())["nextword_hits_total"] for _ in range(4)]
     assert seen == [2, 5, 5, 8]
 
 
@@ -67,7 +56,7 @@ def test_processes_that_share_a_folder_tell_sums(tmp_path: Path) -> None:
 
     def ask() -> dict[str, float]:
         done = subprocess.run([sys.executable, "-c", render], env=environment, capture_output=True, check=True)
-        return values(done.stdout)
+        return samples(done.stdout)
 
     with counting_process(environment) as first, counting_process(environment) as second:
         seen = ask()
