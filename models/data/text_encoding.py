@@ -26,6 +26,8 @@ _MARKS = {
 _SMALLEST_PRINTABLE = 0x20
 _CP1252_BYTES = range(0x80, 0xA0)
 """Bytes that are control characters in Latin-1, and quotation marks, dashes and the like in Windows-1252."""
+_BINARY = frozenset(range(_SMALLEST_PRINTABLE)) - frozenset(b"\t\n\f\r\x1b")
+"""Control characters that stand in no text."""
 _BAD = "\udcff"
 """Half a surrogate pair in the place of bytes that are not in an encoding; no UTF-8 has one."""
 
@@ -146,6 +148,8 @@ def encoding_hint(head: bytes, byte: int, *, is_first: bool) -> str:
         return f"; it looks like {kind}"
     if encoding := guess_utf_16(head):
         return _advice("UTF-16 without a byte order mark", encoding)
+    if not _BINARY.isdisjoint(head):
+        return "; it looks like no text at all"
     if not is_first:
         return ""
     return _advice("Windows-1252", "cp1252") if byte in _CP1252_BYTES else _advice("Latin-1", "latin-1")

@@ -166,6 +166,7 @@ def test_line_reader_reads_the_encoding_that_it_is_told() -> None:
         (b"\xfd7zXZ\x00\x00\x04", "xz data"),
         (b"\x28\xb5\x2f\xfd\x24\x0a", "zstd data"),
         (b"PK\x03\x04\x14\xff", "a zip archive"),
+        (b"7\xc9\x03\x91 k\x00\xee", "no text at all"),
     ],
 )
 def test_line_reader_hints_at_what_other_bytes_are(data: bytes, hint: str) -> None:
