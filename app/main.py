@@ -33,6 +33,7 @@ from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.http.error_responses import add_error_handlers
 from app.http.swagger_ui import add_swagger_ui
+from app.jobs.job_watch import JobWatch
 from app.middleware.access import AccessMiddleware
 from app.middleware.admission import COMPLETIONS_PATH, EMBEDDINGS_PATH, AdmissionMiddleware
 from app.middleware.body_limit import BodyLimitMiddleware
@@ -122,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stores = Stores.open(settings)
     app.state.stopping = threading.Event()
+    app.state.job_watch = JobWatch(app.state.stores.jobs, app.state.stopping.is_set)
     app.state.find_queue = partial(_find_queue, app)
     _add_gauges(app)
     _add_middleware(app)

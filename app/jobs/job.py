@@ -1,11 +1,12 @@
-"""Records of jobs: `Job` is a row of the queue, `NewJob` what creates one."""
+"""Records of jobs: `Job` is a row of the queue, `NewJob` creates one, `JobSighting` is for followers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from app.jobs.events import StoredEvent
 from app.storage.tables import Status
 
 
@@ -83,3 +84,32 @@ class Job:
     """Jobs, this one included, that workers hold now."""
     now: float = field(compare=False)
     """Time of this reading."""
+
+
+class JobSighting(NamedTuple):
+    """The little of a job that its followers are told of, as a look at the database has found it."""
+
+    status: Status
+    event_count: int
+    """Number of its newest event."""
+    progress: Mapping[str, Any] | None
+    created_at: float
+    heartbeat_at: float | None
+    lease_expires_at: float | None
+    leased_jobs: int
+    """Jobs that workers hold now."""
+    now: float
+    """When it was looked at, by the database's clock."""
+    waiting: str = ""
+    """What it waits for, as it was when the kind of the reason last changed; empty where it gets on."""
+    events: Sequence[StoredEvent] = ()
+    """Events since the look before; none of a first look, or where there are more than are kept."""
+    position: int | None = None
+    """Place in the queue, which a look does not count."""
+
+    def is_like(self, other: JobSighting) -> bool:
+        """Return whether followers would be told the same."""
+        return self._told() == other._told()
+
+    def _told(self) -> tuple[object, ...]:
+        return self.status, self.event_count, self.waiting, self.progress

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.job import Job
+from app.jobs.job import Job, JobSighting
 from app.storage.tables import LEASED_STATUSES, Status
 
 CLAIM_SECONDS = 3.0
@@ -29,7 +29,7 @@ NOT_BEGUN: dict[str, Any] = {
 """Progress of a job whose work has not reported any."""
 
 
-def waiting_reason(job: Job) -> str | None:
+def waiting_reason(job: Job | JobSighting) -> str | None:
     """Return a sentence about what an unfinished job waits for; None where it gets on.
 
     A queued job waits for a worker, a running one for the processor or, if its worker is lost, for another worker.
@@ -59,7 +59,7 @@ def seconds_left(job: Job) -> float | None:
     return rest if rest > 0 else None
 
 
-def _queued_reason(job: Job) -> str | None:
+def _queued_reason(job: Job | JobSighting) -> str | None:
     since = max(job.created_at, job.heartbeat_at or 0.0)  # a job that was given back has been claimed before
     if job.now - since < CLAIM_SECONDS:
         return None
@@ -70,14 +70,14 @@ def _queued_reason(job: Job) -> str | None:
     return f"no worker takes it up: none seems to run; `nextword worker` starts one{before}"
 
 
-def _lost_worker_reason(job: Job) -> str | None:
+def _lost_worker_reason(job: Job | JobSighting) -> str | None:
     if job.lease_expires_at is None or job.now <= job.lease_expires_at:
         return None
     silent = job.now - (job.heartbeat_at or job.lease_expires_at)
     return f"its worker is lost: no sign of it for {silent:.0f} seconds, and no other has taken the job up yet"
 
 
-def _processor_reason(job: Job) -> str | None:
+def _processor_reason(job: Job | JobSighting) -> str | None:
     share = (job.progress or {}).get("processor_share")
     if share is None or share >= LOW_PROCESSOR_SHARE:
         return None

@@ -147,15 +147,13 @@ async def list_events(
 ) -> Response:
     """List the events of a job; with the header `accept: text/event-stream`, stream them until it is over."""
     if choose_media_type(get_header(request.scope, b"accept"), (JSON, EVENT_STREAM)) == JSON:
-        events = await run_in_threadpool(jobs.events, job_id, query.after, query.limit + 1)
-        data = [_event_content(event) for event in events[: query.limit]]
-        return JSONResponse({"object": "list", "data": data, "has_more": len(events) > query.limit})
+        page = await run_in_threadpool(jobs.events, job_id, query.after, query.limit + 1)
+        data = [_event_content(event) for event in page[: query.limit]]
+        return JSONResponse({"object": "list", "data": data, "has_more": len(page) > query.limit})
     after = query.after if last_event_id is None else _event_number(last_event_id)
     await run_in_threadpool(jobs.get, job_id)  # an unknown job fails before the first byte
-    stopping = request.app.state.stopping.is_set
-    return ManagedStream(
-        _encode(stream_job(jobs, job_id, after, stopping)), EVENT_STREAM, AsyncExitStack(), format_error=sse_event
-    )
+    events = _encode(stream_job(request.app.state.job_watch, job_id, after))
+    return ManagedStream(events, EVENT_STREAM, AsyncExitStack(), format_error=sse_event)
 
 
 async def _encode(events: AsyncGenerator[StreamedEvent | None, None]) -> AsyncGenerator[bytes, None]:

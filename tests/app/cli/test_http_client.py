@@ -16,7 +16,7 @@ from app.cli import http_client
 from app.cli.commands.jobs import command
 from app.cli.http_client import ServiceClient, ServiceError, parse_events
 from app.core.api_keys import KeyLimits
-from app.jobs import event_stream
+from app.jobs import job_watch
 from app.jobs.leases import Lease, LeaseStore
 from models.errors import InvalidInput
 from tests.helpers.serving import Server, ngram, publish, serving, wait_for
@@ -36,7 +36,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def leases(own: Server, monkeypatch: pytest.MonkeyPatch) -> LeaseStore:
-    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(job_watch, "POLL_SECONDS", 0.02)
     content: LeaseStore = own.app.state.stores.leases
     while claimed := content.claim("sweeper", 60):  # what an earlier test left
         content.confirm_cancelled(claimed[1])

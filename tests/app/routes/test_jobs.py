@@ -12,7 +12,7 @@ import pytest
 
 from app.cli.http_client import parse_events
 from app.core.exceptions import DatabaseUnavailable
-from app.jobs import event_stream
+from app.jobs import event_stream, job_watch
 from app.jobs.leases import Lease, LeaseStore
 from app.schemas.jobs.answers import JobAnswer, JobEstimateAnswer, JobEventList, JobList, JobMetricList
 from tests.helpers.serving import CHARACTERS, Server, ngram, publish, serving, wait_for
@@ -335,7 +335,7 @@ def test_list_events_returns_pages(client: httpx.Client, leases: LeaseStore, fil
 def test_list_events_streams_to_the_end_and_resumes(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(job_watch, "POLL_SECONDS", 0.02)
     job = ask(client, file)
 
     def work() -> None:
@@ -365,7 +365,7 @@ def test_list_events_sends_keep_alives(
     client: httpx.Client, leases: LeaseStore, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 0.01)
-    monkeypatch.setattr(event_stream, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(job_watch, "POLL_SECONDS", 0.02)
     job = ask(client, file)
     with client.stream("GET", f"/v1/jobs/{job['id']}/events", headers=STREAM) as answer:
         lines = answer.iter_lines()
