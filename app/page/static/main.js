@@ -4,7 +4,7 @@
  */
 
 import { current, link } from "./core/address.js";
-import { onKeyWanted } from "./core/api.js";
+import { onKeyWanted, unreachable } from "./core/api.js";
 import { h, replace } from "./core/dom.js";
 import { askForKey } from "./parts/key_dialog.js";
 import { notice } from "./parts/notice.js";
@@ -24,7 +24,6 @@ const NAMES = new Set(GROUPS.flatMap(([, views]) => /** @type {string[][]} */ (v
 const main = /** @type {HTMLElement} */ (document.getElementById("content"));
 const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
 const menu = /** @type {HTMLElement} */ (document.getElementById("menu"));
-const SLOW = 500; // milliseconds after which a person is told that the page waits
 let controller = new AbortController();
 
 /**
@@ -47,8 +46,7 @@ async function show(moved) {
     replace(heading, module.title);
     replace(main, heading, module.lead && h("p", { class: "lead" }, module.lead), place.element, root);
     if (moved) heading.focus();
-    const waiting = setTimeout(() => place.show("Waiting for the server …"), SLOW);
-    await Promise.resolve(module.mount(root, parameters, signal)).finally(() => clearTimeout(waiting));
+    await Promise.resolve(module.mount(root, parameters, signal)).finally(place.wait());
     place.clear();
   } catch (error) {
     if (signal.aborted) return;
@@ -63,7 +61,10 @@ async function show(moved) {
  */
 async function load(name) {
   if (!NAMES.has(name)) return { title: "No such view", mount: (root) => root.append(h("a", { href: link("home") }, "See the models")) };
-  return import(`./views/${name}.js`);
+  return import(`./views/${name}.js`).catch((error) => {
+    // Browsers word it differently; a mistake within the module says nothing of modules.
+    throw /\bmodule\b/i.test(error.message) ? unreachable() : error;
+  });
 }
 
 /** @param {string} view */

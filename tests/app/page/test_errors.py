@@ -165,6 +165,8 @@ def test_server_that_dies_in_the_middle_of_a_stream_and_comes_back(
             ended = page.evaluate("globalThis.ended")
             assert ended == ["Error", "cut_off", 0, "The connection broke before the answer was complete."]
             running.processes["service"].wait()
+            page.evaluate("location.hash = '#/tag'")  # its script was never loaded
+            expect(page.get_by_role("alert")).to_contain_text("The server is down.")
             page.evaluate("location.hash = '#/home?again=1'")
             expect(page.get_by_role("alert")).to_contain_text("The server is down.")
             running.begin("service")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 TEXT = "the old zebra saw a bird .\nmy friend heard 🦓 the cat ."
 FULL = 16.0  # bits
@@ -148,3 +148,50 @@ def test_reading_keeps_its_state_in_the_address(page: Page) -> None:
     expect(page.get_by_label("Bars show")).to_have_value("difference")
     expect(words.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_label("Text", exact=True)).to_have_value(TEXT)
+
+
+@pytest.mark.parametrize(("model", "other"), [("words", "letters"), ("letters", "words")])
+def test_reading_compares_models_that_cut_the_text_differently(
+    page: Page, service: str, model: str, other: str
+) -> None:
+    readings = [analyze(service, name)["units"] for name in (model, other)]
+    places = [{(unit["begin"], unit["end"]) for unit in units} for units in readings]
+    assert places[0] != places[1], "the end of a line is a word of its own for one of them"
+    shared = [[unit for unit in units if (unit["begin"], unit["end"]) in places[0] & places[1]] for units in readings]
+    bits = [a["surprisal"] - b["surprisal"] for a, b in zip(*shared, strict=True)]
+    words = open_reading(page, model, other, shade="difference")
+    expect(words).to_have_count(len(bits))
+    assert heights(words) == pytest.approx([min(1, abs(value) / 8) for value in bits], abs=1e-4)
+    expect(page.get_by_text("different tokens: bits compare, perplexities do not")).to_be_visible()
+
+
+def test_reading_says_that_a_long_text_takes_its_time_and_keeps_it(page: Page) -> None:
+    words = open_reading(page, "words")
+    held: list[Route] = []
+    page.route("**/analyze", lambda route: held.append(route))
+    text = page.get_by_label("Text", exact=True)
+    text.fill("the cat saw a bird . " * 2000)
+    expect(page.get_by_text("Waiting for the server")).to_be_visible()
+    box = text.bounding_box()
+    assert box is not None
+    assert box["height"] <= 0.6 * 900 + 1, "a long text leaves room for what is made of it"
+    assert len(page.url) > 10_000
+    for route in held:
+        route.continue_()
+    expect(words).to_have_count(12_001)
+    expect(page.get_by_text("Waiting for the server")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("first", "logarithmic"), [(20.0, False), (2000.0, True)])
+def test_reading_chooses_a_scale_on_which_the_running_perplexity_can_be_read(
+    page: Page, first: float, logarithmic: bool
+) -> None:
+    def answer(route: Route) -> None:
+        body = route.fetch().json()
+        for index, unit in enumerate(body["results"][0]["units"]):
+            unit["window_perplexity"] = 10.0 if index else first
+        route.fulfill(json=body)
+
+    page.route("**/analyze", answer)
+    open_reading(page, "words")
+    expect(page.get_by_label("logarithmic")).to_be_checked(checked=logarithmic)

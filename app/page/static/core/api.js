@@ -201,7 +201,8 @@ async function fetchOnce(path, options) {
   }
 }
 
-function unreachable() {
+/** Error of a server that does not answer. */
+export function unreachable() {
   return new ApiError(0, "unreachable", "The server does not answer.");
 }
 

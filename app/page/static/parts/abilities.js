@@ -17,6 +17,9 @@ export const ABILITIES = {
   answer: { view: "answer", title: "Answer", says: "Ask a question about a story." },
 };
 
+/** Abilities that have no view, in words. @type {Record<string, string>} */
+export const OTHERS = { rescore: "ranking of texts (rescore)", embed: "vectors of texts (embed)", counts: "counts of n-grams (counts)" };
+
 /** @type {Record<string, string>} */
 const KINDS = {
   ngram: "n-gram model", kenlm: "KenLM n-gram model", rnn: "simple recurrent network", lstm: "LSTM network", gru: "GRU network",
@@ -25,6 +28,21 @@ const KINDS = {
   fill_in: "network that reads both ways", language_model_pair: "pair of language models", reader: "network that reads stories",
   nearest_sentence: "search for the nearest sentence", tagger: "tagger network", hmm_tagger: "hidden Markov tagger",
 };
+
+/** @type {Record<string, string>} */
+const SMOOTHINGS = {
+  mle: "relative frequencies, not smoothed", add_delta: "the same added to every count", backoff: "back-off by a constant factor",
+  katz: "Katz back-off", absolute: "absolute discounting", witten_bell: "Witten-Bell smoothing", jelinek_mercer: "Jelinek-Mercer smoothing",
+  interpolated_kneser_ney: "interpolated Kneser-Ney smoothing", kneser_ney: "modified Kneser-Ney smoothing",
+};
+
+/**
+ * Say how an n-gram model gives probability to what it has not seen.
+ * @param {string} smoothing
+ */
+export function smoothingText(smoothing) {
+  return SMOOTHINGS[smoothing] ?? smoothing;
+}
 
 /**
  * Say what a model is.

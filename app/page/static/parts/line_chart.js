@@ -48,6 +48,7 @@ export function lineChart(options) {
   /** @type {number | null} the pixel where a drag began */
   let pressed = null;
   let frame = 0;
+  let isChosen = false; // whether somebody has chosen the scale
   let axes = axesOf([], [0, 1], 320, false, false);
 
   const legend = h("ul", { class: "chart-legend" });
@@ -63,7 +64,7 @@ export function lineChart(options) {
   const zoomIn = h("button", { type: "button", "aria-label": "Zoom in", onclick: () => zoomBy(0.5) }, "+");
   const zoomOut = h("button", { type: "button", "aria-label": "Zoom out", onclick: () => zoomBy(2) }, "−");
   const whole = h("button", { type: "button", onclick: () => zoomTo(null) }, "Show all");
-  const log = h("input", { type: "checkbox", checked: options.logFirst ?? false, onchange: () => draw() });
+  const log = h("input", { type: "checkbox", checked: options.logFirst ?? false, onchange: () => ((isChosen = true), draw()) });
   const table = h("div", { class: "chart-table", tabindex: "0", role: "region", "aria-labelledby": `${id}-label` });
   const summary = h("summary", {}, "The numbers as a table");
   const details = h("details", { ontoggle: () => drawTable() }, summary, table);
@@ -265,7 +266,11 @@ export function lineChart(options) {
   }
 
   update(options.series ?? []);
-  return { element, update, append };
+  return {
+    element, update, append,
+    /** Choose the scale of y, unless somebody has. @param {boolean} logarithmic */
+    suggestLog: (logarithmic) => ((log.checked = isChosen ? log.checked : logarithmic), drawSoon()),
+  };
 }
 
 /** @param {Point | undefined} point */

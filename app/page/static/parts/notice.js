@@ -8,6 +8,8 @@ import { h, replace } from "../core/dom.js";
 import { duration } from "../core/format.js";
 import { askForKey } from "./key_dialog.js";
 
+const SLOW = 500; // milliseconds after which a person is told that the page waits
+
 /**
  * Make a place for messages within `root`, which an assistive program reads out when they change.
  * @param {Element} root
@@ -32,6 +34,15 @@ export function notice(root) {
     },
     clear() {
       replace(element);
+    },
+    /**
+     * Say that the server is waited for, unless the function that is returned is called soon.
+     * @returns {() => void} ends the waiting, and leaves any other message
+     */
+    wait() {
+      const box = h("p", { class: "notice" }, "Waiting for the server …");
+      const timer = setTimeout(() => (element.setAttribute("role", "status"), replace(element, box)), SLOW);
+      return () => (clearTimeout(timer), box.remove());
     },
   };
 }

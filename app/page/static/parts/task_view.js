@@ -107,7 +107,7 @@ export async function taskView(root, parameters, signal, task) {
     curl.show("POST", path(models[0]), body);
     const cards = await Promise.all(models.map((model) => card(model, body, values, inner)));
     if (!inner.aborted) replace(output, cards);
-  }, { signal, onError: (error) => message.show(error, () => ask()) });
+  }, { signal, place: message, onError: (error) => message.show(error, () => ask()) });
 
   /**
    * @param {string} model

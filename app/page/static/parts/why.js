@@ -5,6 +5,7 @@
 
 import { h, replace } from "../core/dom.js";
 import { number, probability, tokenText } from "../core/format.js";
+import { kindText, smoothingText } from "./abilities.js";
 import { field } from "./field.js";
 
 const READ = 16; // last tokens of the context that are shown with their gates
@@ -59,7 +60,7 @@ function ofNgrams(explained, word) {
   draw();
   const known = explained.context.length ? `“${contextText(explained.context)}”` : "none: it goes by single words";
   return h("div", { class: "why" },
-    h("p", {}, `Longest context that the table knows: ${known} (matched order ${explained.matched_order}, ${explained.smoothing}).`,
+    h("p", {}, `Longest context that the table knows: ${known} (matched order ${explained.matched_order}, ${smoothingText(explained.smoothing)}).`,
       explained.undefined_context ? " The whole context never occurred, so that its frequencies are undefined." : ""),
     field("Follow a word along the path", select),
     scrolling("Back-off path", h("table", { class: "path" },
@@ -137,7 +138,7 @@ function gateCell(figure, most) {
  * @param {string | undefined} word
  */
 function ofMixture(members, word) {
-  const names = members.map((member) => `${member.kind}, weight ${probability(member.weight)}`);
+  const names = members.map((member) => `${kindText(member.kind)}, weight ${probability(member.weight)}`);
   const words = members[0].next ?? [];
   return h("div", { class: "why" },
     scrolling("Shares of the members", h("table", { class: "shares" },
@@ -151,10 +152,11 @@ function ofMixture(members, word) {
 }
 
 /**
+ * Let a table that is wider than its place be scrolled sideways.
  * @param {string} label
  * @param {HTMLElement} table
  */
-function scrolling(label, table) {
+export function scrolling(label, table) {
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
 }
 

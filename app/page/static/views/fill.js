@@ -71,7 +71,7 @@ export async function mount(root, parameters, signal) {
     const rows = filled.blanks.length === 1 && left.value() ? await compare(text, filled, left.value(), inner) : null;
     replace(output, ...shown(text, filled, rows, both.value(), left.value()));
     output.hidden = false;
-  }, { signal, onError: (error) => {
+  }, { signal, place: message, onError: (error) => {
     output.hidden = true;
     message.show(error, () => ask());
   } });

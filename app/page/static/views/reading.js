@@ -15,7 +15,7 @@ import { lineChart } from "../parts/line_chart.js";
 import { modelPicker, nameOf } from "../parts/model_picker.js";
 import { notice } from "../parts/notice.js";
 import { wordStrip } from "../parts/words.js";
-import { legendText, mostDifferent, numbersTable, totals, wordsOf, wordText } from "./reading_figures.js";
+import { hasPeaks, inCommon, legendText, mostDifferent, numbersTable, totals, wordsOf, wordText } from "./reading_figures.js";
 
 export const title = "Reading";
 export const lead = "How surprising is each word, given all the words before it? A model that reads well is seldom surprised.";
@@ -58,7 +58,7 @@ export async function mount(root, parameters, signal) {
   const detail = h("section", { class: "card", "aria-label": "The picked word" });
   const chart = lineChart({
     label: "Running perplexity", xLabel: "word", yLabel: "perplexity", log: true, series: [],
-    xText: (x) => `${x + 1} ${wordText(readings[0]?.units[x])}`, onRead: (x) => x >= 0 && strip.mark(x),
+    xText: (x) => `${x} ${wordText(readings[0]?.units[x - 1])}`, onRead: (x) => x > 0 && strip.mark(x - 1),
   });
   const differences = h("section", { class: "card", "aria-label": "Differences" });
   const curl = curlBlock();
@@ -80,22 +80,24 @@ export async function mount(root, parameters, signal) {
     const names = [first.value(), second.value].filter(Boolean);
     const body = { text: text.value, window: Number(span.value) };
     if (!names.length) return;
+    keep(); // a long text takes its time: the address has it before
     curl.show("POST", pathOf(names[0], "analyze"), body);
     const answers = await Promise.all(names.map((name) => postJson(pathOf(name, "analyze"), body, { signal: mine })));
     message.clear();
     characters = Array.from(body.text);
-    readings = answers.map((answer, at) => ({ name: names[at], ...answer.results[0] }));
+    readings = inCommon(answers.map((answer, at) => ({ name: names[at], ...answer.results[0] })));
     replace(shade, names.map((name, at) => h("option", { value: at }, `surprisal by ${name}`)),
       names.length > 1 && h("option", { value: "difference" }, "where they differ"));
     shade.value = [...shade.options].some(({ value }) => value === wantedShade) ? wantedShade : "0";
-    chart.update(readings.map(({ name, units }) => ({ name, points: units.map((unit, x) => [x, unit.window_perplexity ?? NaN]) })));
+    chart.update(readings.map(({ name, units }) => ({ name, points: units.map((unit, x) => [x + 1, unit.window_perplexity ?? NaN]) })));
+    chart.suggestLog(hasPeaks(readings));
     replace(figures, readings.map(totals));
     differences.hidden = readings.length < 2;
     replace(differences, readings.length > 1 && mostDifferent(readings, pick));
     if (picked >= readings[0].units.length) picked = -1;
     shown();
     pick(picked);
-  }, { wait: 300, signal, onError: (error) => message.show(error, () => read()) });
+  }, { wait: 300, signal, place: message, onError: (error) => message.show(error, () => read()) });
 
   const numbered = () => {
     strip.element.classList.toggle("numbers", numbers.checked);
@@ -112,7 +114,7 @@ export async function mount(root, parameters, signal) {
     picked = index;
     keep();
     strip.mark(index);
-    replace(detail, h("h2", {}, "The picked word"), index < 0 && h("p", { class: "muted" }, "Pick a word above, by pointer or with the arrow keys."));
+    replace(detail, h("h2", {}, "The picked word"), index < 0 && h("p", { class: "muted" }, "Pick a word of the text, by pointer or with the arrow keys."));
     if (index >= 0) showDetail(index);
   };
   const showDetail = (/** @type {number} */ index) => {

@@ -5,16 +5,28 @@
 
 import { h } from "../core/dom.js";
 import { number, probability, tokenText } from "../core/format.js";
+import { scrolling } from "../parts/why.js";
 
 const FULL = 16; // bits that fill the bar of a word: one chance in 65,536
 const ALIKE = 0.5; // bits below which a difference gets no sign
 const DIFFERING = 10;
+const PEAK = 8; // times the median, from which on the line needs a logarithmic scale
 
 /**
  * @typedef {{text: string, begin: number, end: number, surprisal: number | null, entropy: number, rank: number | null, oov: boolean,
  *   matched_order?: number, token_count: number, window_perplexity: number | null, tokens: any[]}} Unit
  * @typedef {{name: string, units: Unit[], surprisal: number | null, token_count: number, oov_count: number}} Reading
  */
+
+/**
+ * Readings by the words that they share: one model may read the end of a line as a token, and another pass over it.
+ * @param {Reading[]} readings
+ */
+export function inCommon(readings) {
+  const placeOf = (/** @type {Unit} */ { begin, end }) => `${begin} ${end}`;
+  const places = readings.map(({ units }) => new Set(units.map(placeOf)));
+  return readings.map((reading) => ({ ...reading, units: reading.units.filter((unit) => places.every((each) => each.has(placeOf(unit)))) }));
+}
 
 /** @param {Unit | undefined} unit */
 export function wordText(unit) {
@@ -79,7 +91,7 @@ export function totals({ name, surprisal, token_count: tokens, oov_count: unknow
   const perplexity = surprisal === null ? "infinite" : number(2 ** (surprisal / tokens));
   const bits = surprisal === null ? "one of them impossible" : `${bitsText(surprisal)} in all`;
   return h("div", {}, h("dt", {}, name), h("dd", {},
-    `perplexity ${perplexity} over ${number(tokens)} tokens, ${bits}, ${number(unknown)} unknown`));
+    `perplexity ${perplexity} over ${number(tokens)} ${tokens === 1 ? "token" : "tokens"}, ${bits}, ${number(unknown)} unknown`));
 }
 
 /**
@@ -89,11 +101,11 @@ export function totals({ name, surprisal, token_count: tokens, oov_count: unknow
 export function mostDifferent(readings, pick) {
   const order = readings[0].units.map((_, index) => index)
     .sort((a, b) => Math.abs(difference(readings, b)) - Math.abs(difference(readings, a))).slice(0, DIFFERING);
-  return [h("h2", {}, "Where they differ most"), h("table", {},
+  return [h("h2", {}, "Where they differ most"), scrolling("Words with their bits", h("table", {},
     h("thead", {}, h("tr", {}, ["Word", ...readings.map(({ name }) => name)].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, order.map((index) => h("tr", {},
       h("th", { scope: "row" }, h("button", { type: "button", class: "plain", onclick: () => pick(index) }, wordText(readings[0].units[index]))),
-      readings.map(({ units }) => h("td", {}, bitsText(units[index].surprisal)))))))];
+      readings.map(({ units }) => h("td", {}, bitsText(units[index].surprisal))))))))];
 }
 
 /**
@@ -107,15 +119,35 @@ export function numbersTable(readings, index) {
     ["Probability", (unit) => probability(unit.surprisal === null ? 0 : 2 ** -unit.surprisal)],
     ["Rank", (unit) => (unit.rank === null ? unit.tokens.map((token) => `${tokenText(token.token)} ${number(token.rank)}`).join(", ") : number(unit.rank))],
     ["Expected before it", (unit) => `${unit.entropy.toFixed(2)} bits of entropy`],
-    ["Matched order", (unit) => (unit.tokens.map((token) => token.matched_order ?? "none").join(", "))],
+    ["Matched order", orders],
     ["Known", (unit) => (unit.oov ? "no: read as an unknown word" : "yes")],
     ["Running perplexity", (unit) => number(unit.window_perplexity)],
   ];
   const told = rows.filter(([name]) => name !== "Matched order" || readings.some(({ units }) => units[index].tokens[0]?.matched_order));
-  return h("table", {},
+  return scrolling("Numbers of the word", h("table", {},
     h("thead", {}, h("tr", {}, ["Number", ...readings.map(({ name }) => name)].map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, told.map(([name, write]) => h("tr", {}, h("th", { scope: "row" }, name),
-      readings.map(({ units }) => h("td", {}, write(units[index])))))));
+      readings.map(({ units }) => h("td", {}, write(units[index]))))))));
+}
+
+/** @param {Unit} unit how many words its tokens were looked up with, themselves included */
+function orders({ tokens }) {
+  return tokens[0]?.matched_order ? tokens.map((token) => token.matched_order).join(", ") : "no n-grams";
+}
+
+/** @param {Reading[]} readings */
+function unlike([first, second]) {
+  return second && second.token_count !== first.token_count
+    ? " These two cut the text into different tokens: bits compare, perplexities do not." : "";
+}
+
+/**
+ * Whether a few words have a running perplexity that would press the line of all others to the ground.
+ * @param {Reading[]} readings
+ */
+export function hasPeaks(readings) {
+  const values = readings.flatMap(({ units }) => units.map((unit) => unit.window_perplexity ?? NaN)).filter(Number.isFinite).sort((a, b) => a - b);
+  return (values.at(-1) ?? 0) > PEAK * (values[values.length >> 1] ?? 0);
 }
 
 /**
@@ -125,8 +157,8 @@ export function numbersTable(readings, index) {
  */
 export function legendText(readings, shade) {
   if (shade !== "difference") {
-    return `The higher the bar, the more surprising the word: empty is certain, full is ${FULL} bits or more. Dots and a question mark: a word that the model does not know.`;
+    return `The higher the bar, the more surprising the word: empty is certain, full is ${FULL} bits or more. Dots and a question mark: a word that the model does not know.${unlike(readings)}`;
   }
   const [a, b] = readings.map(({ name }) => name);
-  return `▲ and rising bars: ${a} is more surprised. ▼ and hanging bars: ${b} is. A full bar is ${FULL / 2} bits or more; no sign, less than ${ALIKE}.`;
+  return `▲ and rising bars: ${a} is more surprised. ▼ and hanging bars: ${b} is. A full bar is ${FULL / 2} bits or more; no sign, less than ${ALIKE}.${unlike(readings)}`;
 }
