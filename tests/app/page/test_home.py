@@ -71,6 +71,8 @@ def test_home_puts_figures_side_by_side_only_where_they_compare(
         expect(rows.last).not_to_contain_text("best")
         expect(section.locator("li")).to_contain_text(["other-text · ", "other-tokens · "])
         expect(tab.get_by_text("Older versions (1)")).to_be_visible()
+        tab.set_viewport_size({"width": 320, "height": 740})
+        assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     assert complaints == []
 
 

@@ -143,6 +143,22 @@ def test_job_moves_as_its_worker_reports_and_is_resumed_by_another(page: Page, l
     expect(row).to_contain_text("a lower learning rate may help")
 
 
+def test_job_draws_every_measurement_of_held_out_text_and_says_figures_in_words(page: Page, leases: LeaseStore) -> None:
+    lease = claim(leases)
+    page.goto(f"/#/jobs?job={lease.job_id}")
+    # The figures of step 10 are those of step 8, repeated; at step 16 they are measured again.
+    for step, loss in ((8, 0.7), (10, 0.7), (16, 0.6)):
+        leases.renew(lease, 60, *training(step, validation_loss=loss, validation_accuracy=0.875))
+    chart = page.get_by_role("figure", name="Figures on held-out examples", exact=True)
+    wait_for(lambda: len(drawn_lines(chart).get("Right", [])) == 2)
+    assert drawn_lines(chart)["Right"] == [pytest.approx(point, abs=0.1) for point in ((8, 0.875), (16, 0.875))]
+    figures = page.locator(".job-figures")
+    expect(figures).to_contain_text("Right, on held-out text")
+    expect(figures).to_contain_text("87.5 %")
+    leases.fail(lease, "training_failed", "the loss of step 17 is not finite")
+    expect(page.locator(".job-state")).to_contain_text("failed")
+
+
 def test_job_under_way_is_cancelled_after_a_second_thought(page: Page, leases: LeaseStore) -> None:
     lease = claim(leases)
     page.goto(f"/#/jobs?job={lease.job_id}")

@@ -212,3 +212,40 @@ def test_next_says_which_model_fails_and_shows_the_others(page: Page, service: s
     expect(page.get_by_role("alert")).to_contain_text("gone")
     expect(bar_table(page, "words").locator("tbody tr")).to_have_count(10)
     complaints.clear()
+
+
+def test_next_says_in_plain_words_what_a_model_is_and_knows(page: Page) -> None:
+    page.goto("/#/next?model=words&model=letters&text=xq&why=1")
+    words, letters = (page.get_by_role("region", name=name, exact=True) for name in ("words", "letters"))
+    expect(words).to_contain_text("none: it knows nothing that begins so")
+    expect(words).to_contain_text("modified Kneser-Ney smoothing")
+    expect(letters).to_contain_text("characters of equal chance")
+
+
+def test_next_knows_a_model_by_its_version_and_by_an_alias(page: Page, service: str) -> None:
+    httpx.put(f"{service}/v1/aliases/best", json={"model": "letters@1"}, timeout=60).raise_for_status()
+    try:
+        page.goto("/#/next?model=words%401&model=best&text=the")
+        expect(page.get_by_label("words@1 · n-gram")).to_be_checked()
+        expect(page.get_by_label("words · n-gram", exact=True)).to_have_count(0)
+        expect(page.get_by_label(re.compile(r"best · .* \(means letters@1\)"))).to_be_checked()
+        expect(page.get_by_role("region", name="best", exact=True)).to_contain_text("characters of equal chance")
+    finally:
+        httpx.delete(f"{service}/v1/aliases/best", timeout=60).raise_for_status()
+
+
+def test_next_takes_the_first_choice_where_an_address_asks_for_none(page: Page, service: str) -> None:
+    page.goto("/#/next?model=words&text=the&top_k=banana")
+    expect(page.get_by_label("Show", exact=True)).to_have_value("5")
+    expect(page.locator(".bars tbody tr").first).to_be_visible()
+
+
+def test_next_shows_no_answer_to_another_text_beside_an_error(page: Page, complaints: list[str]) -> None:
+    open_next(page, "words", "letters", text="the ")
+    gone = {"error": {"message": "there is no model 'words'", "code": "model_not_found"}}
+    page.route("**/words/next", lambda route: route.fulfill(status=404, json=gone))
+    page.get_by_label("Text so far").press_sequentially("cat ")
+    expect(page.get_by_role("alert")).to_contain_text("there is no model 'words'")
+    expect(page.get_by_role("region", name="words", exact=True)).to_have_count(0)
+    expect(page.get_by_role("region", name="letters", exact=True)).to_be_visible()
+    complaints.clear()

@@ -72,7 +72,9 @@ function setProperty(element, name, value) {
   } else if (name === "style") {
     for (const [key, css] of Object.entries(value)) element.style.setProperty(key, String(css));
   } else if (LIVE.has(name) && element instanceof HTMLElement) {
-    Object.assign(element, { [name]: value });
+    // An address may ask for what is no option: the first is chosen then, not none.
+    const isMissing = element instanceof HTMLSelectElement && name === "value" && ![...element.options].some((option) => option.value === String(value));
+    if (!isMissing) Object.assign(element, { [name]: value });
   } else if (value !== null && value !== undefined && value !== false) {
     element.setAttribute(name, value === true ? "" : String(value));
   }

@@ -31,7 +31,7 @@ export function probability(p) {
 export function number(n) {
   if (n === null || n === undefined) return "none";
   if (Number.isInteger(n)) return n.toLocaleString("en");
-  if (Math.abs(n) < 1e-3) return power(n);
+  if (Math.abs(n) < 1e-4) return power(n);
   return n.toLocaleString("en", { maximumSignificantDigits: Math.abs(n) >= 1000 ? Math.ceil(Math.log10(Math.abs(n))) : 4 });
 }
 

@@ -8,23 +8,32 @@ import { h } from "../core/dom.js";
 import { field } from "./field.js";
 
 /** @typedef {import("../core/types.js").ModelSummary} ModelSummary */
+/** @typedef {import("../core/types.js").ModelList} ModelList */
+
+const LOOK = 500; // milliseconds between two looks at models that are being loaded
 
 /**
  * Make the control once the models are known. A model that is asked for and not there stays in the list and says so:
- * no other is taken in its place. Throws ApiError where the list cannot be had.
+ * no other is taken in its place. Where none can do it yet and some are being loaded, these are waited for.
+ * Throws ApiError where the list cannot be had.
  * @param {{capability: string, value?: string | string[] | null, onChange?: (value: string[]) => void, label?: string,
  *   multiple?: boolean, signal?: AbortSignal, filter?: (model: ModelSummary) => boolean}} options
  */
 export async function modelPicker({ capability, value, onChange, label, multiple = false, signal, filter = () => true }) {
-  /** @type {import("../core/types.js").ModelList} */
-  const list = await getJson("v1/models", { signal });
-  const models = list.data.filter((model) => model.capabilities.includes(capability) && filter(model));
   const wanted = [value ?? []].flat().filter(Boolean);
-  const names = [...new Set([...models.map(nameOf), ...wanted])];
+  const isAble = (/** @type {ModelSummary} */ model) => model.capabilities.includes(capability) && filter(model);
+  const list = await modelList((/** @type {ModelList} */ { data, loading }) => wanted.length > 0 || !loading.length || data.some(isAble), signal);
+  const models = list.data.filter(isAble);
+  const isNamed = (/** @type {ModelSummary} */ model, /** @type {string} */ name) => nameOf(model) === name || model.id === name;
+  const strangers = wanted.filter((name) => !models.some((model) => isNamed(model, name)));
+  const aliases = strangers.length ? await meaningOfAliases(signal) : new Map();
+  const modelOf = (/** @type {string} */ name) => models.find((model) => isNamed(model, name) || model.id === aliases.get(name));
+  const names = [...new Set([...models.map((model) => (wanted.includes(model.id) ? model.id : nameOf(model))), ...wanted])];
   const chosen = new Set(wanted.length ? wanted : names.slice(0, 1));
   const title = (/** @type {string} */ name) => {
-    const model = models.find((one) => nameOf(one) === name || one.id === name);
-    return model ? `${name} · ${shortKind(model)}` : `${name} (not here)`;
+    const model = modelOf(name);
+    if (model) return `${name} · ${shortKind(model)}${aliases.has(name) ? ` (means ${model.id})` : ""}`;
+    return `${name} (${list.loading.some((id) => id === name || id.startsWith(`${name}@`)) ? "being loaded" : "not here"})`;
   };
   const changed = () => onChange?.(names.filter((name) => chosen.has(name)));
   const control = multiple
@@ -33,13 +42,35 @@ export async function modelPicker({ capability, value, onChange, label, multiple
   return {
     element: names.length ? control : h("p", { class: "notice" }, `No model here can do this (${capability}).`),
     models,
+    modelOf,
     /** @returns {string[]} names of the chosen models, in the order of the list */
     values: () => names.filter((name) => chosen.has(name)),
     /** @returns {string} name of the chosen model; empty where there is none */
     value: () => names.find((name) => chosen.has(name)) ?? "",
     /** @returns {ModelSummary | undefined} the chosen model, unless it is not here */
-    model: () => models.find((model) => chosen.has(nameOf(model)) || chosen.has(model.id)),
+    model: () => modelOf(names.find((name) => chosen.has(name)) ?? ""),
   };
+}
+
+/**
+ * List the models, again and again until the list will do.
+ * @param {(list: ModelList) => boolean} willDo
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<ModelList>}
+ */
+async function modelList(willDo, signal) {
+  for (;;) {
+    const list = await getJson("v1/models", { signal });
+    if (willDo(list)) return list;
+    await new Promise((resolve) => setTimeout(resolve, LOOK));
+    signal?.throwIfAborted();
+  }
+}
+
+/** @param {AbortSignal} [signal] @returns {Promise<Map<string, string>>} ids of models by their other names */
+async function meaningOfAliases(signal) {
+  const { data } = await getJson("v1/aliases", { signal });
+  return new Map(data.map((/** @type {{id: string, model: string}} */ { id, model }) => [id, model]));
 }
 
 /**

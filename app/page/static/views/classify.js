@@ -15,6 +15,8 @@ export const lead = "A classifier reads the whole text and gives each label a pr
 const MOST_WORDS = 300;
 /** Share of the strongest effect from which a word is marked. */
 const LEAST_SHARE = 0.05;
+/** Weight of the lines in the legend. */
+const EXAMPLE = 0.3;
 const EXAMPLES = [
   "A warm and funny film, with a cast that never puts a foot wrong.",
   "Too long, not funny at all, and the ending is a mess.",
@@ -74,7 +76,7 @@ function carried(words, text, label) {
     h("h3", {}, `Words that speak for “${label}”, and against it`),
     markedText(text, marked, ({ effect }, word) =>
       mark(effect > 0 ? "for" : "against", word, signed(effect), Math.abs(effect) / strongest)),
-    h("p", { class: "help" }, mark("for", "Solid", "+"), " words speak for the label, ", mark("against", "dashed", "−"),
+    h("p", { class: "help" }, mark("for", "Solid", "+", EXAMPLE), " words speak for the label, ", mark("against", "dashed", "−", EXAMPLE),
       " ones against it; the thicker the line, the more. The numbers are nats: by so much the label’s log-probability falls (or, below zero, rises) without the word."),
     h("details", {}, h("summary", {}, "All words"), h("table", {}, h("thead", {}, h("tr", {},
       h("th", { scope: "col" }, "Word"), h("th", { scope: "col", class: "number" }, "Effect, nats"))), h("tbody", {}, rows))),

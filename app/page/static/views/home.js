@@ -7,7 +7,7 @@ import { link } from "../core/address.js";
 import { getJson, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
 import { bytes, number, tokenText } from "../core/format.js";
-import { ABILITIES, kindText } from "../parts/abilities.js";
+import { ABILITIES, OTHERS, kindText } from "../parts/abilities.js";
 import { bars } from "../parts/bars.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { figureTables } from "../parts/figures.js";
@@ -73,7 +73,7 @@ async function watchLoading(parts, list, aliases, signal) {
  */
 function show(parts, list, aliases, signal) {
   replace(parts.state, stateOf(list));
-  replace(parts.start, explanation(list.data), firstTry(list.data, signal));
+  replace(parts.start, explanation(list), firstTry(list.data, signal));
   replace(parts.models, h("h2", {}, "The models here"), list.data.length ? modelList(list.data, aliases) : noModels(list));
   parts.figures.hidden = list.data.length === 0;
   showFigures(parts.figures, list.data.filter((model) => model.newest), signal);
@@ -88,11 +88,12 @@ function stateOf({ loading, problems }) {
   ];
 }
 
-/** @param {ModelSummary[]} models */
-function explanation(models) {
+/** @param {ModelList} list */
+function explanation({ data: models, loading }) {
+  const lacking = loading.length ? "No model that is loaded yet can do this." : "No model here can do this yet.";
   const ways = Object.entries(ABILITIES).map(([capability, { view, title: name, says }]) => {
     const has = models.some((model) => model.capabilities.includes(capability));
-    return h("li", {}, h("a", { href: link(view) }, name), " ", h("span", { class: "muted" }, has ? says : "No model here can do this yet."));
+    return h("li", {}, h("a", { href: link(view) }, name), " ", h("span", { class: "muted" }, has ? says : lacking));
   });
   return h("section", { class: "card" }, h("h2", {}, "What is a language model?"), h("p", {}, EXPLANATION.join(" ")),
     h("h3", {}, "Where to start"), h("ul", { class: "ways" }, ways,
@@ -152,7 +153,7 @@ function modelItem(model, aliases) {
   return h("li", {}, h("h3", {}, name), aliases.length > 0 && h("p", {}, h("span", { class: "tag" }, `also called ${aliases.join(", ")}`)),
     h("p", { class: "muted" }, facts.filter(Boolean).join(" · ")),
     h("p", { class: "actions" }, shown.map(([, { view, title: text }]) => h("a", { href: link(view, { model: name }), "aria-label": `${text} with ${name}` }, text)),
-      others.length > 0 && h("span", { class: "muted" }, `by the API: ${others.join(", ")}`)));
+      others.length > 0 && h("span", { class: "muted" }, `by the API: ${others.map((name) => OTHERS[name] ?? name).join(", ")}`)));
 }
 
 /** @param {ModelList} list */

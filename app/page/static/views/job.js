@@ -11,6 +11,7 @@ import { ABILITIES } from "../parts/abilities.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { notice } from "../parts/notice.js";
 import { curves } from "../parts/training/curves.js";
+import { figureName, figureText, inWords } from "../parts/training/figure_names.js";
 import { STATES, followJob, isOver, reasonOf, sentence, sentenceOf } from "../parts/training/job_events.js";
 import { kindOf, valuesOf } from "../parts/training/kinds.js";
 import { asText } from "../parts/training/settings.js";
@@ -116,7 +117,7 @@ export async function mountJob(root, id, open, signal) {
     else bar.value = progress?.fraction ?? 0;
     replace(details, over || !progress ? times(job) : progressText(progress));
     const named = over ? resultFigures(job) : Object.entries(progress?.metrics ?? {});
-    replace(figures, named.map(([name, value]) => h("div", {}, h("dt", {}, words(name)), h("dd", {}, value === null ? "not finite" : number(value)))));
+    replace(figures, named.map(([name, value]) => h("div", {}, h("dt", {}, figureName(name)), h("dd", {}, figureText(name, value)))));
   }
 
   function modelLink() {
@@ -184,7 +185,7 @@ function sameAgain({ request }) {
 
 /** @param {Progress} progress */
 function progressText({ phase, step, steps, epoch, tokens_per_second, seconds_left }) {
-  const parts = [steps ? `${words(phase)}: step ${number(step)} of ${number(steps)}` : step ? `${words(phase)}: ${number(step)}` : words(phase)];
+  const parts = [steps ? `${inWords(phase)}: step ${number(step)} of ${number(steps)}` : step ? `${inWords(phase)}: ${number(step)}` : inWords(phase)];
   if (epoch) parts.push(`pass ${number(Math.ceil(epoch))}`);
   if (tokens_per_second) parts.push(`${number(Math.round(tokens_per_second))} tokens a second`);
   if (seconds_left !== null) parts.push(`about ${duration(seconds_left)} left in this phase`);
@@ -203,12 +204,6 @@ function resultFigures({ result }) {
   const units = Object.entries({ "line by line": lines, "as one text": document }).flatMap(([unit, figures]) =>
     Object.entries(TELLING).flatMap(([name, title]) => (figures ? [[`${title}, ${unit}`, figures[name]]] : [])));
   return /** @type {[string, number][]} */ ([...units, ...Object.entries(others)].filter(([, value]) => typeof value === "number"));
-}
-
-/** @param {string} name */
-function words(name) {
-  const text = name.replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** @param {number} seconds since 1970 */

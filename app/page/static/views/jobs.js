@@ -11,6 +11,8 @@ import { curlBlock } from "../parts/curl_block.js";
 import { field } from "../parts/field.js";
 import { notice } from "../parts/notice.js";
 import { STATES, isOver, reasonOf, sentence } from "../parts/training/job_events.js";
+import { figureText, inWords } from "../parts/training/figure_names.js";
+import { kindOf } from "../parts/training/kinds.js";
 import { mountJob, when } from "./job.js";
 
 /** @typedef {import("../parts/training/job_events.js").Job} Job */
@@ -74,7 +76,7 @@ export async function mount(root, parameters, signal) {
 function item(job) {
   const { text, look } = STATES[job.status] ?? { text: job.status, look: "" };
   return h("li", { class: "card" },
-    h("h2", {}, h("a", { href: link("jobs", { job: job.id }) }, job.model ?? job.id), " ", h("span", { class: "muted" }, job.kind.replaceAll("_", " "))),
+    h("h2", {}, h("a", { href: link("jobs", { job: job.id }) }, job.model ?? job.id), " ", h("span", { class: "muted" }, kindOf(job.kind)?.label ?? inWords(job.kind))),
     h("p", {}, h("span", { class: `tag ${look}` }, text), " ", job.attempt > 1 && h("span", { class: "tag warn" }, `resumed, attempt ${job.attempt}`), " ", standing(job)),
     h("p", { class: "muted" }, "Asked for ", when(job.created_at)));
 }
@@ -90,5 +92,7 @@ function standing(job) {
     return sentence(`${job.progress.phase}${share}${left}`);
   }
   const perplexity = job.result?.metrics?.validation?.lines?.perplexity ?? job.result?.perplexity;
-  return typeof perplexity === "number" ? `Perplexity ${number(perplexity)} on held-out text.` : "";
+  if (typeof perplexity === "number") return `Perplexity ${number(perplexity)} on held-out text.`;
+  const right = job.result?.metrics?.validation?.accuracy;
+  return typeof right === "number" ? `${figureText("accuracy", right)} right on held-out examples.` : "";
 }

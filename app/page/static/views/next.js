@@ -11,7 +11,7 @@ import { bars } from "../parts/bars.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { debounced } from "../parts/debounced.js";
 import { field } from "../parts/field.js";
-import { modelPicker, nameOf } from "../parts/model_picker.js";
+import { modelPicker } from "../parts/model_picker.js";
 import { notice } from "../parts/notice.js";
 import { explanation } from "../parts/why.js";
 
@@ -61,22 +61,23 @@ export async function mount(root, parameters, signal) {
     remember(addressOf(names, state));
     const request = requestOf(state);
     if (names[0]) curl.show("POST", pathOf(names[0], "next"), request);
-    const models = names.map((name) => picker.models.find((one) => nameOf(one) === name || one.id === name));
+    const models = names.map(picker.modelOf);
     const answers = await Promise.allSettled(names.map((name, at) => ask(name, request, state.word, models[at], mine)));
     mine.throwIfAborted();
     message.clear();
     const most = Math.max(...answers.map((answer) => (answer.status === "fulfilled" ? answer.value.answer.next[0]?.probability ?? 0 : 0)));
     answers.forEach((answer, at) => {
+      if (answer.status === "rejected") return message.show(answer.reason, () => refresh());
       if (!panels.has(names[at])) panels.set(names[at], modelPanel(names[at], type));
-      if (answer.status === "fulfilled") panels.get(names[at])?.show(answer.value, state, models[at], most);
-      else message.show(answer.reason, () => refresh());
+      panels.get(names[at])?.show(answer.value, state, models[at], most);
     });
-    const elements = names.map((name) => /** @type {HTMLElement} */ (panels.get(name)?.element));
+    // What a model said of another text is not shown beside this one.
+    const elements = names.filter((_, at) => answers[at].status === "fulfilled").map((name) => /** @type {HTMLElement} */ (panels.get(name)?.element));
     if (elements.some((element, at) => results.children[at] !== element) || results.children.length > elements.length) {
       replace(results, elements);
     }
     if (!names.length) message.show("Choose a model to see what it expects.");
-  }, { signal, onError: (error) => message.show(error, () => refresh()) });
+  }, { signal, place: message, onError: (error) => message.show(error, () => refresh()) });
   refresh();
 }
 
@@ -159,7 +160,7 @@ function modelPanel(name, type) {
      * @param {number} most probability that fills a bar: the largest of any model, so that bars can be compared
      */
     show({ answer, ranked, whole }, state, model, most) {
-      replace(figures, figuresOf(answer, ranked, state.word));
+      replace(figures, figuresOf(answer, ranked, state.word, model?.unit ?? "word"));
       const begun = state.text.slice(0, state.text.length - (answer.typed ?? "").length);
       table.update(answer.next.map((/** @type {any} */ token) => ({
         label: tokenText(token.text ?? token.token),
@@ -183,13 +184,14 @@ function modelPanel(name, type) {
  * @param {any} answer
  * @param {any} ranked
  * @param {string} word
+ * @param {string} unit kind of the model's tokens
  */
-function figuresOf(answer, ranked, word) {
+function figuresOf(answer, ranked, word, unit) {
   const alike = Math.exp(answer.entropy);
   return [
-    figure("Entropy", `${(answer.entropy / Math.LN2).toFixed(2)} bits: as open as ${alike < 10 ? alike.toFixed(1) : number(Math.round(alike))} words of equal chance`),
+    figure("Entropy", `${(answer.entropy / Math.LN2).toFixed(2)} bits: as open as ${alike < 10 ? alike.toFixed(1) : number(Math.round(alike))} ${unit}s of equal chance`),
     answer.typed && figure("Being typed", `“${answer.typed}”, to which all that continues it gives ${probability(answer.mass)}`),
-    figure("Shown", `${number(answer.next.length)} that share ${probability(answer.next.reduce((/** @type {number} */ sum, /** @type {any} */ token) => sum + token.probability, 0))}`),
+    figure("Shown", !answer.next.length ? "none: it knows nothing that begins so" : `${number(answer.next.length)} that share ${probability(answer.next.reduce((/** @type {number} */ sum, /** @type {any} */ token) => sum + token.probability, 0))}`),
     ranked && figure(`“${word}”`, ranked.tokens.map(rankText).join("; ") || "nothing to rank"),
   ];
 }

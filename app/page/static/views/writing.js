@@ -76,7 +76,7 @@ export async function mount(root, parameters, signal) {
   const detail = h("section", { class: "card", "aria-label": "The picked token" });
   const status = h("p", { role: "status", class: "help" });
   const curl = curlBlock();
-  const result = h("div", { class: "beside", hidden: true }, h("section", { class: "card", "aria-label": "The text" }, strip.element, status, figures),
+  const result = h("div", { class: "beside", hidden: true }, h("section", { class: "card", "aria-label": "The text" }, strip.element, h("p", { class: "help" }, "The bar of a token is the chance that it was drawn with: empty is none, full is certain."), status, figures),
     h("div", { class: "side" }, detail));
   root.append(result, curl.element);
 

@@ -14,7 +14,7 @@ import { between, indexAt, pixelOf, thinned, ticks } from "./scale.js";
 /** @typedef {{x: Axis, y: Axis}} Axes */
 
 export const HEIGHT = 240;
-export const EDGE = { left: 56, right: 26, top: 26, bottom: 40 };
+export const EDGE = { left: 66, right: 26, top: 26, bottom: 40 };
 /** Colours and dashes that differ; the seventh series looks like the first. */
 const LOOKS = 6;
 

@@ -7,6 +7,7 @@
 import { getJson } from "../../core/api.js";
 import { h } from "../../core/dom.js";
 import { lineChart } from "../line_chart.js";
+import { figureName } from "./figure_names.js";
 
 /** @typedef {import("../line_chart.js").Series} Series */
 /** @typedef {{step: number, values: Record<string, number | null>}} Measured */
@@ -33,6 +34,10 @@ const CHARTS = [
   ["Other figures", "figure", () => true, true, false],
 ];
 
+const isHeldOut = (/** @type {any[]} */ [name]) => name.startsWith("validation_");
+/** Name of a figure's line, in a chart that says the rest. @param {string} name */
+const nameIn = (name) => NAMES[name] ?? figureName(name.replace(/^validation_/, ""));
+
 /** @param {string} job its id */
 export function curves(job) {
   const element = h("div", { class: "curves" });
@@ -44,13 +49,15 @@ export function curves(job) {
 
   /** @param {Measured[]} rows */
   function draw(rows) {
-    for (const { step, values } of rows)
-      for (const [name, value] of Object.entries(values)) {
-        // Held-out text is measured now and then, and the figure repeated at the steps in between.
-        const repeated = name.startsWith("validation_") && newest.get(name) === value;
-        if (name !== "best_perplexity" && !repeated) chartOf(name).append(NAMES[name] ?? name.replaceAll("_", " "), [step, value ?? NaN]);
+    for (const { step, values } of rows) {
+      const figures = Object.entries(values);
+      // Held-out text is measured now and then, and all its figures are repeated at the steps in between.
+      const repeated = figures.filter(isHeldOut).every(([name, value]) => newest.get(name) === value);
+      for (const [name, value] of figures) {
+        if (name !== "best_perplexity" && !(repeated && isHeldOut([name]))) chartOf(name).append(nameIn(name), [step, value ?? NaN]);
         newest.set(name, value);
       }
+    }
     last = rows.length ? rows[rows.length - 1].step : last;
   }
 
@@ -62,7 +69,8 @@ export function curves(job) {
     if (known) return known;
     const chart = lineChart({ label, xLabel: "step", yLabel, log, zero });
     charts.set(label, chart);
-    element.append(h("div", { class: "card", style: { order: index } }, chart.element));
+    const next = [...element.children].find((card) => Number(card.getAttribute("data-order")) > index);
+    element.insertBefore(h("div", { class: "card", "data-order": index }, chart.element), next ?? null);
     return chart;
   }
 
