@@ -156,6 +156,26 @@ def test_train_says_what_is_wrong_before_anything_starts(page: Page, complaints:
     complaints.clear()
 
 
+def test_train_takes_a_text_of_another_encoding_and_refuses_what_is_no_text(
+    page: Page, client: httpx.Client, complaints: list[str]
+) -> None:
+    page.goto("/#/train")
+    picker = page.get_by_label("Upload one")
+    text = "le caf\u00e9 est ferm\u00e9\n" * 20
+    picker.set_input_files({"name": "old.txt", "mimeType": "text/plain", "buffer": text.encode("latin-1")})
+    expect(page.get_by_role("alert")).to_contain_text("it looks like Latin-1")
+    page.get_by_label("Its encoding").select_option("Latin-1")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("old.txt is uploaded and chosen.")).to_be_visible()
+    (file,) = (file for file in client.get("/v1/files").json()["data"] if file["filename"] == "old.txt")
+    assert file["encoding"] == "latin-1"
+    page.get_by_label("Its encoding").select_option("UTF-8 (usual)")
+    noise = b"7\xc9\x03\x91 k\x00\xee" * 100
+    picker.set_input_files({"name": "noise.bin", "mimeType": "application/octet-stream", "buffer": noise})
+    expect(page.get_by_role("alert")).to_contain_text("it looks like no text at all")
+    complaints.clear()
+
+
 def test_train_tells_how_far_an_upload_is_and_stops_it(page: Page, client: httpx.Client) -> None:
     page.goto("/#/train")
     picker = page.get_by_label("Upload one")

@@ -33,7 +33,7 @@ function open(message) {
     "form",
     { method: "dialog" },
     h("h2", { id: "key-title" }, "API key"),
-    message && h("p", {}, message),
+    message && h("p", {}, message.split(": ")[0]), // what follows tells a program how to send it
     h("p", { class: "field" }, h("label", { for: "key" }, "Key"), input),
     h("p", { id: "key-help", class: "help" },
       "It is kept in this tab until you close it, and sent to this server alone. ",

@@ -11,6 +11,9 @@ import { notice } from "../notice.js";
 
 /** @typedef {{id: string, filename: string, bytes: number, purpose: string, content_bytes: number}} StoredFile */
 
+/** Encodings of a file, as the server names them. @type {[string, string][]} */
+const ENCODINGS = [["", "UTF-8 (usual)"], ["latin-1", "Latin-1"], ["cp1252", "Windows-1252"], ["utf-16-le", "UTF-16-LE"], ["utf-16-be", "UTF-16-BE"]];
+
 /**
  * @param {object} options
  * @param {string | null} options.value id of the file that is chosen at first
@@ -23,8 +26,9 @@ export async function fileChooser({ value, pastedName, onChange, signal }) {
   let files = (await getJson("v1/files?limit=100", { signal })).data;
   const select = h("select", { onchange: onChange });
   const picker = h("input", { type: "file", onchange: () => picker.files?.[0] && send(picker.files[0]) });
+  const encoding = h("select", {}, ENCODINGS.map(([name, text]) => h("option", { value: name }, text)));
   const pasted = h("textarea", { spellcheck: "false" });
-  const use = h("button", { type: "button", onclick: () => send(new File([pasted.value], pastedName())) }, "Use this text");
+  const use = h("button", { type: "button", onclick: () => send(new File([pasted.value], pastedName()), "") }, "Use this text");
   const reads = h("p", { class: "help" });
   const progress = h("div", { class: "upload", hidden: true });
   const element = h(
@@ -32,7 +36,8 @@ export async function fileChooser({ value, pastedName, onChange, signal }) {
     { class: "file-chooser" },
     field("File", select),
     reads,
-    field("Upload one", picker, "Pick a file, or drop it anywhere on this box. It may be compressed (gzip, bzip2, xz, zstd)."),
+    h("div", { class: "row" }, field("Upload one", picker), field("Its encoding", encoding)),
+    h("p", { class: "help" }, "Pick a file, or drop it anywhere on this box. It may be compressed (gzip, bzip2, xz, zstd)."),
     h("details", {}, h("summary", {}, "Paste a text instead"), field("Text", pasted), h("p", { class: "actions" }, use)),
     progress,
   );
@@ -45,8 +50,8 @@ export async function fileChooser({ value, pastedName, onChange, signal }) {
     select.value = chosen ?? "";
   }
 
-  /** @param {File} file */
-  async function send(file) {
+  /** @param {File} file @param {string} [written] its encoding */
+  async function send(file, written = encoding.value) {
     if (!file.size) return message.show("That is empty: there is nothing to train on.");
     const stop = new AbortController();
     const bar = h("progress", { max: 1, "aria-label": `Upload of ${file.name}` });
@@ -60,7 +65,7 @@ export async function fileChooser({ value, pastedName, onChange, signal }) {
         bar.value = part;
         replace(share, part < 1 ? `${Math.floor(100 * part)} %` : "100 %, being checked");
       };
-      const stored = await upload("v1/files", file, { signal: AbortSignal.any([signal, stop.signal]), onProgress });
+      const stored = await upload(`v1/files${written && `?encoding=${written}`}`, file, { signal: AbortSignal.any([signal, stop.signal]), onProgress });
       files = [stored, ...files.filter((known) => known.id !== stored.id)];
       list(stored.id);
       message.show(`${stored.filename} is uploaded and chosen.`);
