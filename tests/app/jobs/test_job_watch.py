@@ -192,14 +192,20 @@ def test_followers_are_told_of_progress_and_of_what_the_job_waits_for(database: 
     job_id = new_job(jobs)
 
     async def work() -> None:
-        task = asyncio.create_task(collect(JobWatch(jobs, lambda: False), job_id))
+        events: list[StreamedEvent] = []
+
+        async def follow() -> None:
+            async for event in stream_job(JobWatch(jobs, lambda: False), job_id, 0):
+                events.extend([event] if event is not None else [])
+
+        task = asyncio.create_task(follow())
         claimed = await asyncio.to_thread(leases.claim, "worker-1", 60)
         assert claimed is not None
-        for step in (1, 2):
+        for step, awaited in ((1, "progress"), (2, "waiting")):
             await asyncio.to_thread(leases.renew, claimed[1], 60, {"step": step, "processor_share": 0.5 / step**2})
-            await asyncio.sleep(0.2)
+            await until(lambda name=awaited: name in [event.name for event in events])  # type: ignore[misc]
         await asyncio.to_thread(leases.succeed, claimed[1], {})
-        events = await task
+        await task
         assert [event.name for event in events] == ["queued", "started", "progress", "progress", "waiting", "succeeded"]
         assert [event.data["step"] for event in events if event.name == "progress"] == [1, 2]
         assert "12%" in events[-2].data["message"]
