@@ -1,4 +1,4 @@
-"""Request bodies of jobs: compose a model of published ones, or evaluate one; and the union of all kinds.
+"""Request bodies of jobs that compose a model or evaluate one, and the union of all kinds.
 
 Trainings of language models are in `training_jobs`, those of other tasks in `tasks.job_kinds`, imports in `import_job`,
 calibrations in `trades.calibrate`, tuning in `trades.tune`. `JobRequest` is the union of all kinds, told apart by
