@@ -47,6 +47,15 @@ def test_fill_shows_both_sides_beside_the_left_alone(page: Page, service: str, m
     assert [share for share, _ in drawn] == pytest.approx([n for _, n in drawn], rel=1e-2)
 
 
+def test_fill_of_a_model_of_letters_shows_letters_and_no_left_side(page: Page, service: str) -> None:
+    open_fill(page, "letters")
+    best = post(f"{service}/v1/models/letters/fill", json={"text": TEXT}).json()["results"][0]["fillings"][0]
+    expect(page.get_by_label("From both sides")).to_have_value("letters")
+    expect(page.locator("mark.filled")).to_have_text(best["words"])
+    expect(page.locator("table.compared thead th")).to_have_count(2)
+    expect(page.get_by_text("This model fills a blank with one character")).to_be_visible()
+
+
 def test_fill_of_two_blanks_shows_pairs_and_no_left_side(page: Page, service: str) -> None:
     text = "the ___ dog ___ a bird ."
     open_fill(page, text=text)

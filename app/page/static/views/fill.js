@@ -5,7 +5,7 @@
 
 import { postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
-import { probability } from "../core/format.js";
+import { number, probability } from "../core/format.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { debounced } from "../parts/debounced.js";
 import { mark, markedText } from "../parts/marked_text.js";
@@ -44,7 +44,7 @@ export async function mount(root, parameters, signal) {
   const output = h("div", { class: "card", hidden: true });
   const curl = curlBlock();
   const both = await modelPicker({ capability: "fill", label: "From both sides", onChange: () => ask(), signal,
-    value: parameters.get("model") ?? undefined, filter: isOfWords });
+    value: parameters.get("model") ?? undefined });
   const left = await modelPicker({ capability: "next", label: "From the left alone", onChange: () => ask(), signal,
     value: parameters.get("left") ?? undefined, filter: isOfWords });
   const form = textForm([{ name: "text", label: "Text", help: "The blank is three underscores: ___" }],
@@ -67,9 +67,10 @@ export async function mount(root, parameters, signal) {
     const body = { text, top_k: FILLINGS };
     const path = `v1/models/${encodeURIComponent(both.value())}/fill`;
     curl.show("POST", path, body);
+    const unit = both.model()?.unit ?? "word";
     const filled = (await postJson(path, body, { signal: inner })).results[0];
-    const rows = filled.blanks.length === 1 && left.value() ? await compare(text, filled, left.value(), inner) : null;
-    replace(output, ...shown(text, filled, rows, both.value(), left.value()));
+    const rows = filled.blanks.length === 1 && left.value() && unit === "word" ? await compare(text, filled, left.value(), inner) : null;
+    replace(output, ...shown(text, filled, rows, both.value(), left.value(), unit));
     output.hidden = false;
   }, { signal, place: message, onError: (error) => {
     output.hidden = true;
@@ -129,20 +130,24 @@ async function compare(text, filled, model, signal) {
  * @param {Row[] | null} rows null where the left side is not compared
  * @param {string} both
  * @param {string} left
+ * @param {string} unit kind of the tokens that fill the blank
  */
-function shown(text, filled, rows, both, left) {
+function shown(text, filled, rows, both, left, unit) {
   const best = filled.fillings[0];
   const least = filled.fillings[filled.fillings.length - 1]?.probability ?? 0;
   const listed = rows ?? filled.fillings.slice(0, SHOWN).map(({ words, probability: p }, i) =>
     ({ word: words.join(" … "), both: { p, rank: i + 1 }, left: null }));
-  const counted = filled.exact ? `All ${filled.considered} fillings were compared.` : `The ${filled.considered} most promising fillings were compared.`;
+  const considered = number(filled.considered);
+  const counted = filled.exact ? `All ${considered} fillings were compared.` : `The ${considered} most promising fillings were compared.`;
+  const alone = unit === "word" ? "With several blanks, fillings are judged together, and the left side is not compared."
+    : `This model fills a blank with one ${unit}, and the left side is not compared.`;
   return [
-    h("h2", {}, "The most probable filling"),
+    h("h2", {}, best?.probability ? "The most probable filling" : "No filling is possible, says this model"),
     markedText(text, filled.blanks, (_, __, i) => mark("filled", best?.words[i] ?? "", "")),
     table(listed, rows ? [both, left] : [both], least),
     h("p", { class: "help" }, `${counted} ${rows
       ? "Both columns are about the same words: the best of either side, with the rank that each side gives them."
-      : "With several blanks, fillings are judged together, and the left side is not compared."}`),
+      : alone}`),
   ];
 }
 
@@ -159,7 +164,7 @@ function table(rows, models, least) {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Word"),
       models.map((model, i) => h("th", { scope: "col" }, headings[i], h("span", { class: "note" }, ` ${model}`))))),
     h("tbody", {}, rows.map(({ word, both, left }) => h("tr", {}, h("th", { scope: "row" }, word),
-      cell(both, most, `below ${probability(least)}`), models.length > 1 && cell(left, most, "unknown")))));
+      cell(both, most, least ? `below ${probability(least)}` : probability(0)), models.length > 1 && cell(left, most, "unknown")))));
 }
 
 /**
