@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -145,3 +145,19 @@ def test_skip_link_leads_past_the_navigation(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("main")).to_be_focused()
     expect(page.get_by_role("heading", level=1)).to_have_text("Next word")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_view_keeps_its_bars_in_colours_of_the_reader(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Forced colors take the grounds of buttons and cells away, of which the bars are made."""
+    page.emulate_media(color_scheme=scheme, forced_colors="active")
+    page.goto("/#/reading?model=words&text=the+cat+saw")
+    word = page.locator(".words .word").first
+    expect(word).to_be_visible()
+    assert "gradient" in word.evaluate("word => getComputedStyle(word).backgroundImage")
+    page.goto("/#/next?model=lstm&why=1&text=the+cat+")
+    expect(page.locator(".gates td").first).to_be_visible()
+    ground = "cell => getComputedStyle(cell, '::before').backgroundColor"
+    surface = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    for cell in (page.locator(".bars tbody td").first, page.locator(".gates td").first):
+        assert cell.evaluate(ground) != surface
