@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial, reduce
 from operator import add
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
@@ -47,11 +47,14 @@ from app.schemas.perplexity import (
     PerplexityRequest,
 )
 from models.data.encoding_names import UTF_8
-from models.errors import InvalidInput, InvalidText, NextwordError
+from models.data.line_reader import EmptyLines
+from models.errors import InvalidInput, NextwordError
 from models.evaluation.evaluator import Evaluator
-from models.evaluation.metrics import Evaluation, evaluation_figures
+from models.evaluation.metrics import Evaluation, Unit, evaluation_figures
+from models.evaluation.text_batch import evaluate_texts
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
+_Options: TypeAlias = PerplexityQuery | PerplexityRequest
 
 
 @router.post(
@@ -149,62 +152,76 @@ async def _results(
     yield await request.compute(_evaluate_lines(request, query, lines.finish()), 0, body.wait_for_disconnect)
 
 
-def _make_evaluator(
-    request: ModelRequest, options: PerplexityQuery | PerplexityRequest, encoding: str = UTF_8
-) -> Evaluator:
+def _make_evaluator(request: ModelRequest, options: _Options, encoding: str = UTF_8) -> Evaluator:
     """Build the evaluator of one text.
 
     Raises InvalidInput for a unit that the model does not have, and for an unknown encoding.
     """
     model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
-    unit = options.unit or ("lines" if tokenizer.config.has_lines else "document")
-    bos, eos = options.bos is not False, options.eos is not False
-    empty_lines, ends = options.empty_lines or "keep", {"bos": bos, "eos": eos}
+    unit, empty_lines, ends = _chosen(request, options)
     return Evaluator(model, tokenizer, unit, empty_lines, request.runtime, **ends, encoding=encoding)
 
 
+def _chosen(request: ModelRequest, options: _Options) -> tuple[Unit, EmptyLines, dict[str, bool]]:
+    """Return the unit, what becomes of empty lines, and which ends count."""
+    unit: Unit = options.unit or ("lines" if request.checkpoint.tokenizer.config.has_lines else "document")
+    ends = {"bos": options.bos is not False, "eos": options.eos is not False}
+    return unit, options.empty_lines or "keep", ends
+
+
 def _evaluate_texts(
-    request: ModelRequest, body: PerplexityRequest, texts: Sequence[str]
-) -> Generator[object, None, list[Evaluation | InvalidInput]]:
+    request: ModelRequest, options: _Options, texts: Sequence[str]
+) -> Generator[object, None, Sequence[Evaluation | InvalidInput]]:
     """Evaluate each text, with an error in the place of one that cannot be scored."""
-    evaluations: list[Evaluation | InvalidInput] = []
-    for text in texts:
-        evaluator = _make_evaluator(request, body)
-        try:
-            yield from evaluator.feed(text)
-            evaluations.append((yield from evaluator.finish()))
-        except InvalidText as error:
-            evaluations.append(error)
-    return evaluations
+    model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
+    unit, empty_lines, ends = _chosen(request, options)
+    return (yield from evaluate_texts(model, tokenizer, texts, unit, empty_lines, request.runtime, **ends))
 
 
 def _evaluate_lines(
     request: ModelRequest, query: PerplexityQuery, lines: list[RecordLine]
 ) -> Generator[object, None, bytes]:
-    """Evaluate records: a line of JSON per line that is not blank, in order."""
-    results: list[bytes] = []
-    for line in lines:
-        if line.data is None or line.data.strip():
-            result = yield from _evaluate_record(request, query, line)
-            results.append(result)
+    """Evaluate records together: a line of JSON per line that is not blank, in order."""
+    records = [_read_record(line, query) for line in lines if line.data is None or line.data.strip()]
+    texts = [record.text for record in records if isinstance(record.text, str)]
+    evaluations = iter((yield from _evaluate_texts(request, query, texts)))
+    more = request.served.normalized_field
+    results = (
+        _result_line(record, next(evaluations) if isinstance(record.text, str) else record.text, more)
+        for record in records
+    )
     return b"".join(results)
 
 
-def _evaluate_record(request: ModelRequest, query: PerplexityQuery, line: RecordLine) -> Generator[object, None, bytes]:
-    """Evaluate a record; return a line of its figures, or of an error in their place."""
+class _ReadRecord(NamedTuple):
+    """A record whose line was read."""
+
+    line: RecordLine
+    own: dict[str, Any]
+    """The fields that its result repeats."""
+    text: str | NextwordError
+    """What is to be scored, or why there is nothing."""
+
+
+def _read_record(line: RecordLine, query: PerplexityQuery) -> _ReadRecord:
     own: dict[str, Any] = {}
     try:
         record = parse_record(line)
         own = own_fields(record, RESERVED_FIELDS, keep_text=query.keep_text)
-        text = record_text(line, record)
-        evaluator = _make_evaluator(request, query)
-        yield from evaluator.feed(text)
-        content = _evaluation_content((yield from evaluator.finish()))
-        return _json_line(own | content | request.served.normalized_field)
+        return _ReadRecord(line, own, record_text(line, record))
     except NextwordError as error:
-        return _error_line(line, own, error)
+        return _ReadRecord(line, own, error)
+
+
+def _result_line(record: _ReadRecord, outcome: Evaluation | NextwordError, more: dict[str, Any]) -> bytes:
+    """Return a line of a record's figures, or of an error in their place."""
+    try:
+        if isinstance(outcome, Evaluation):
+            return _json_line(record.own | _evaluation_content(outcome) | more)
+        return _error_line(record.line, record.own, outcome)
     except RecursionError:
-        return _error_line(line, {}, InvalidInput("record", f"line {line.number} is nested too deep"))
+        error = InvalidInput("record", f"line {record.line.number} is nested too deep")
+        return _error_line(record.line, {}, error)
 
 
 def _error_line(line: RecordLine, own: dict[str, Any], error: Exception) -> bytes:
