@@ -55,7 +55,10 @@ def exclude_from_gc() -> None:
 
 
 def tune_server() -> None:
-    """Collect garbage less often in a process that answers requests. Gain: TODO: measure."""
+    """Collect garbage less often in a process that answers requests.
+
+    Gain: making an answer of 400 rows of ten tokens takes 6.3 ms, not 7.1 (`benchmarks.speed.tricks`).
+    """
     gc.set_threshold(GC_THRESHOLD)
 
 
@@ -63,7 +66,8 @@ def limit_openmp_spinning() -> None:
     """Let idle OpenMP threads give up the processor soon; must come before torch is imported.
 
     The default lets them spin for milliseconds, on processors that the event loop needs: with two compute threads on
-    two cores both would be taken. Gain: TODO: measure.
+    two cores both would be taken. Gain: four decode steps of 16 rows with pauses of 1 ms take 7.6 ms of processor time,
+    not 55 (`benchmarks.speed.tricks`).
     """
     os.environ.setdefault("GOMP_SPINCOUNT", str(GOMP_SPINCOUNT))
 

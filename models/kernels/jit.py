@@ -49,7 +49,8 @@ def compiled(loop: _Function) -> _Function:
 def inlined(part: _Function) -> _Function:
     """Compile a small part of `compiled` loops, of which each loop gets a copy.
 
-    A call would pass arrays field by field, which is slow. TODO: measure
+    A call would pass arrays field by field: with calls, scoring a text by an n-gram model takes 6 % longer
+    (`benchmarks.speed.tricks`).
     """
     options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False, "forceinline": True}
     return cast("_Function", njit(**options)(part))

@@ -44,7 +44,9 @@ class InstructionSet:
     lanes: int
     """Sums in one register."""
     tile_rows: int
-    """Rows whose sums fit in the registers together, and which share what is read of a matrix. TODO: measure"""
+    """Rows whose sums fit in the registers together, and which share what is read of a matrix.
+
+    Four decode steps of 16 rows take 4.9 ms in tiles of 4, and 7.4 row by row (`benchmarks.speed.tricks`)."""
     multiply_accumulate: _MultiplyAccumulate
     """Emit: a register of sums, twice four bytes of the row in all lanes, twice four of the matrix -> new sums."""
 
@@ -67,7 +69,9 @@ class DotArgs(NamedTuple):
     result_stride: Value
     """Bytes between the results of two rows."""
     next_panel: Value
-    """As many bytes as a panel has are prefetched from here. TODO: measure"""
+    """As many bytes as a panel has are prefetched from here.
+
+    64 decode steps of one row take 15.9 ms instead of 17.2, those of 16 rows as long (`benchmarks.speed.tricks`)."""
 
 
 @llvm_intrinsic(types.void, *[types.int64] * len(DotArgs._fields))

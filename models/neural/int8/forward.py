@@ -22,10 +22,6 @@ from models.neural.int8.dot_product import FACTORS_PER_STEP, PANEL_OUTPUTS, mult
 
 ZERO_POINT = 64
 """The byte of a row that stands for 0; 1 to 127 stand for -63 to 63 times a scale. A matrix's have a sign instead."""
-ROWS_PER_ITERATION = 4
-"""Rows that are quantized, or stepped, in one iteration: a single row takes hardly longer than claiming one.
-
-TODO: measure"""
 
 _LARGEST = np.float32(ZERO_POINT - 1)
 _ROUNDING = np.float32(ZERO_POINT + 0.5)
@@ -146,20 +142,20 @@ def forward(task_address: int) -> None:
 @subroutine
 def matmul(team: Team, args: MatmulArgs, begin: int) -> int:
     """Multiply rows by a matrix, on all threads, in iterations from `begin` on; return the next one."""
-    begin = _quantize_rows(team, begin, _iteration_count(args.row_count), args)
+    begin = _quantize_rows(team, begin, args.row_count, args)
     return _multiply_panels(team, begin, args.matrix.outputs // PANEL_OUTPUTS, (args, team.size))
 
 
 @subroutine
 def run_layers(team: Team, args: ForwardArgs, begin: int) -> int:
     """Run all layers, on all threads, in iterations from `begin` on; return the next one."""
-    begin = _load_first_inputs(team, begin, _iteration_count(args.batch_size), args)
+    begin = _load_first_inputs(team, begin, args.batch_size, args)
     for i in range(args.depth):
         panels = _layer(args, i).of_state.outputs // PANEL_OUTPUTS
         for t in range(args.length):
             input_panels = panels if t == 0 else 0  # inputs are multiplied for all times at once
             begin = _multiply_gates(team, begin, input_panels + panels, (args, i, t, input_panels, team.size))
-            begin = _step_cells(team, begin, _iteration_count(_row_count(args, t)), (args, i, t))
+            begin = _step_cells(team, begin, _row_count(args, t), (args, i, t))
     return begin
 
 
@@ -181,26 +177,13 @@ def _row_of(args: ForwardArgs, b: int, t: int) -> int:
     return row
 
 
-@subroutine
-def _iteration_count(count: int) -> int:
-    """Return the number of iterations for `count` rows."""
-    return -(-count // ROWS_PER_ITERATION)
-
-
-@subroutine
-def _rows_of_iteration(iteration: int, count: int) -> range:
-    """Return the indices of the rows of an iteration."""
-    return range(iteration * ROWS_PER_ITERATION, min((iteration + 1) * ROWS_PER_ITERATION, count))
-
-
 @parallel_for
 @subroutine
-def _quantize_rows(iteration: int, args: MatmulArgs) -> None:
-    """Quantize some rows of a matrix product."""
+def _quantize_rows(n: int, args: MatmulArgs) -> None:
+    """Quantize row n of a matrix product."""
     inputs = args.matrix.inputs
-    for n in _rows_of_iteration(iteration, args.row_count):
-        row = array_at(args.rows + 4 * n * args.stride, inputs, np.float32)
-        _quantize_row(row, _quantized_rows(args.quantized, args.row_count, inputs), n)
+    row = array_at(args.rows + 4 * n * args.stride, inputs, np.float32)
+    _quantize_row(row, _quantized_rows(args.quantized, args.row_count, inputs), n)
 
 
 @parallel_for
@@ -214,10 +197,9 @@ def _multiply_panels(panel: int, args: tuple[MatmulArgs, int]) -> None:
 
 @parallel_for
 @subroutine
-def _load_first_inputs(iteration: int, args: ForwardArgs) -> None:
-    """Prepare the first layer for some sequences."""
-    for b in _rows_of_iteration(iteration, args.batch_size):
-        _load_inputs(args, 0, b)
+def _load_first_inputs(b: int, args: ForwardArgs) -> None:
+    """Prepare the first layer for sequence b."""
+    _load_inputs(args, 0, b)
 
 
 @parallel_for
@@ -239,8 +221,8 @@ def _multiply_gates(iteration: int, args: tuple[ForwardArgs, int, int, int, int]
 
 @parallel_for
 @subroutine
-def _step_cells(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
-    """Step layer i of some sequences at time t, and quantize what is multiplied next."""
+def _step_cells(b: int, args: tuple[ForwardArgs, int, int]) -> None:
+    """Step layer i of sequence b at time t, and quantize what is multiplied next."""
     call, i, t = args
     count, hidden, units = call.batch_size, _layer(call, i).of_state.inputs, _layer(call, i).of_state.outputs
     gates = float_matrix(call.gates, call.token_count, units)
@@ -248,14 +230,13 @@ def _step_cells(iteration: int, args: tuple[ForwardArgs, int, int]) -> None:
     vectors, memory = _state(call.vectors, call, hidden), _state(call.memory, call, hidden)
     outputs = float_matrix(call.outputs, call.token_count, hidden)
     going_on = _row_count(call, t + 1) if t + 1 < call.length else 0
-    for b in _rows_of_iteration(iteration, _row_count(call, t)):
-        n = _row_of(call, b, t)
-        cell_step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i])
-        _copy_row(vectors[b, i], outputs[n])
-        if b < going_on:
-            _quantize_row(vectors[b, i], _quantized_rows(call.quantized_state, count, hidden), b)
-        elif i + 1 < call.depth:
-            _load_inputs(call, i + 1, b)
+    n = _row_of(call, b, t)
+    cell_step(call.cell, gates[n], state_gates[b], vectors[b, i], memory[b, i])
+    _copy_row(vectors[b, i], outputs[n])
+    if b < going_on:
+        _quantize_row(vectors[b, i], _quantized_rows(call.quantized_state, count, hidden), b)
+    elif i + 1 < call.depth:
+        _load_inputs(call, i + 1, b)
 
 
 @subroutine
