@@ -7,26 +7,29 @@ itself does.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader
 from models.errors import InvalidText
 from models.evaluation.evaluator import CHUNK_BYTES, Evaluator
 from models.evaluation.metrics import Evaluation, Scores, Unit
-from models.evaluation.text_size import count_text
+from models.evaluation.text_size import word_count
 from models.inference.prefill import Runtime
 from models.inference.scoring import score_flat
 from models.language_model import LanguageModel
-from models.tokenization.encoding import Encoding
+from models.tokenization.encoding import BatchEncoding, Encoding
 from models.tokenization.raw_text import check_unicode
 from models.tokenization.tokenizer import Tokenizer
 
-Outcome = Evaluation | InvalidText
+Outcome: TypeAlias = Evaluation | InvalidText
+Sums: TypeAlias = NDArray[np.float64]
 BATCH_CHARACTERS = CHUNK_BYTES
 """Characters of the texts that are encoded together, at most, unless a single text has more."""
 
@@ -48,7 +51,7 @@ def evaluate_texts(
     """
     evaluator = partial(Evaluator, model, tokenizer, unit, empty_lines, runtime, bos=bos, eos=eos)
     nothing = evaluator().nothing
-    is_joint = model.resets_at_eos and not model.adaptive and bos and eos and bool(tokenizer.config.text_end)
+    is_joint = model.resets_at_eos and not model.adaptive and bos and eos and tokenizer.config.kind == "word"
     outcomes: list[Outcome] = []
     while len(outcomes) < len(texts):
         batch = _take(texts, len(outcomes)) if is_joint else []
@@ -80,10 +83,12 @@ def _evaluate_together(
 ) -> Generator[int, None, list[Outcome]]:
     cleaned = [_clean(tokenizer, text, nothing.empty_lines) for text in texts]
     good = [text for text in cleaned if isinstance(text, str)]
+    if not good:
+        return [text for text in cleaned if isinstance(text, InvalidText)]
     batch = tokenizer.encode_batch(good)
     scores = yield from score_flat(model, model.begin_state(1), batch.ids, batch.ends, runtime)
-    rows = iter(zip(good, batch, np.split(scores, batch.ends)[:-1], strict=True)) if good else iter(())
-    return [text if isinstance(text, InvalidText) else _evaluation(nothing, tokenizer, *next(rows)) for text in cleaned]
+    evaluations = iter(_evaluations(nothing, tokenizer, good, batch, scores))
+    return [text if isinstance(text, InvalidText) else next(evaluations) for text in cleaned]
 
 
 def _clean(tokenizer: Tokenizer, text: str, empty_lines: EmptyLines) -> str | InvalidText:
@@ -96,8 +101,37 @@ def _clean(tokenizer: Tokenizer, text: str, empty_lines: EmptyLines) -> str | In
     return cleaned or InvalidText("text", "must hold something to score")
 
 
-def _evaluation(nothing: Evaluation, tokenizer: Tokenizer, text: str, encoding: Encoding, scores: Scores) -> Evaluation:
-    sized = count_text(nothing, text, encoding, tokenizer)
-    if encoding.oov.any() or not np.isfinite(scores).all():
-        return sized.add_tokens(scores, encoding.oov)
-    return replace(sized, token_count=len(scores), known_logprob=float(scores.sum(dtype=np.float64)))
+def _evaluations(
+    nothing: Evaluation, tokenizer: Tokenizer, texts: Sequence[str], batch: BatchEncoding, scores: Scores
+) -> Iterator[Evaluation]:
+    """Yield the evaluation of each text, from the scores [T] of all; sums are taken of all texts at once."""
+    sums = _sums_by_text(batch, scores, _spelling(tokenizer, texts, batch))
+    for text, *figures in zip(texts, *sums.values(), strict=True):
+        values: dict[str, Any] = dict(zip(sums, figures, strict=True))
+        values |= {"characters": len(text), "byte_count": len(text.encode()), "word_count": word_count(text)}
+        yield replace(nothing, line_count=text.count("\n"), **values)
+
+
+def _spelling(tokenizer: Tokenizer, texts: Sequence[str], batch: BatchEncoding) -> Sums:
+    """Return log P of the spelling of each token [T], 0 of those in the vocabulary."""
+    spelling = np.zeros(len(batch.ids))
+    if batch.oov.any():
+        encoding = Encoding(batch.ids, batch.oov)
+        spelling[batch.oov] = tokenizer.speller.logprobs(tokenizer.unknown_forms("".join(texts), encoding))
+    return spelling
+
+
+def _sums_by_text(batch: BatchEncoding, scores: Scores, spelling: Sums) -> dict[str, list[Any]]:
+    """Return what `Evaluation.add_tokens` sums, by name, and the spelling: a value for each text."""
+    oov, possible, begins = batch.oov, np.isfinite(scores), batch.ends - batch.lengths
+    finite = np.where(possible, scores, 0).astype(np.float64)
+    by_token = {
+        "token_count": np.ones(len(scores), np.int64),
+        "oov_count": oov.astype(np.int64),
+        "known_logprob": np.where(oov, 0, finite),
+        "oov_logprob": np.where(oov, finite, 0),
+        "spelling_logprob": spelling,
+        "known_zeros": (~possible & ~oov).astype(np.int64),
+        "oov_zeros": (~possible & oov).astype(np.int64),
+    }
+    return {name: np.add.reduceat(values, begins).tolist() for name, values in by_token.items()}
