@@ -1,8 +1,12 @@
 """Fixtures that several tests share."""
 
+import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from tests.app.openapi.error_check import UNDOCUMENTED
 from tests.helpers.composition import compose_command
@@ -17,3 +21,16 @@ def documented_errors() -> Iterator[None]:
     UNDOCUMENTED.clear()
     yield
     assert UNDOCUMENTED == []
+
+
+@pytest.fixture(autouse=True)
+def log_of_the_tests() -> Iterator[None]:
+    """The log of this process is pytest's again after a command of ours that has set up its own."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        logging.basicConfig(level=level, handlers=handlers, force=True)
+        logging.captureWarnings(False)
+        sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__

@@ -57,7 +57,7 @@ def describe_run(text: Path, options: Sequence[str], *, only: str, threads: int,
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return RunFacts(
         created_at=int(now),
-        seconds=round(now - began, 1),
+        seconds=round(now - began, 3),
         command=shlex.join(["nextword", "compare", text.name, "--only", only, *options]),
         text=text.name,
         text_sha256=digest,
