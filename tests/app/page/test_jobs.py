@@ -123,11 +123,14 @@ def test_job_moves_as_its_worker_reports_and_is_resumed_by_another(page: Page, l
         assert Axe().run(page).response["violations"] == [], scheme
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
+    cancel = page.get_by_role("button", name="Cancel this job")
+    cancel.focus()
     leases.release(lease, lost="killed by signal 9")
     expect(page.get_by_text("Its worker was lost: killed by signal 9.")).to_be_visible()
     again = claim(leases)
     expect(page.get_by_text("Resumed: attempt 2, by worker worker-1.")).to_be_visible()
     expect(page.get_by_text("resumed, attempt 2", exact=True)).to_be_visible()
+    expect(cancel).to_be_focused()
     leases.renew(again, 60, *training(20, loss=5.5), rewind=10)
     wait_for(lambda: len(drawn_lines(loss)["training"]) == 2)
     assert drawn_lines(loss)["training"] == [pytest.approx(point, abs=0.1) for point in ((10, 6.0), (20, 5.5))]

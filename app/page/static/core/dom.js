@@ -40,12 +40,14 @@ export function svg(tag, properties = {}, ...children) {
 }
 
 /**
- * Put other children in the place of an element's present ones.
+ * Put other children in the place of an element's present ones; what stays keeps the focus.
  * @param {Element} node
  * @param {...(Child | Child[])} children
  */
 export function replace(node, ...children) {
+  const focused = document.activeElement;
   node.replaceChildren(...present(children));
+  if (focused instanceof HTMLElement && focused !== document.activeElement && node.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 /**
