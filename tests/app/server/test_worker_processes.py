@@ -47,8 +47,8 @@ def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Pop
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
         try:
             assert service.stdout is not None
-            greeting = [service.stdout.readline().split() for _ in range(4)]
-            url = greeting[1][1].removesuffix("/v1/models")
+            lines = iter(service.stdout.readline, "")
+            url = next(line for line in lines if "/v1/models" in line).split()[-1].removesuffix("/v1/models")
             wait_for(lambda: steady(url, "words"))
             yield service, url
         finally:
@@ -57,9 +57,8 @@ def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Pop
 
 def test_server_processes_are_one_service(tmp_path: Path) -> None:
     with several(tmp_path, ngram()) as (service, url):
+        wait_for(lambda: len(children(service.pid)) == 2)
         begun = children(service.pid)
-        assert len(begun) == 2
-
         os.kill(min(begun), signal.SIGKILL)
         wait_for(lambda: len(children(service.pid) - begun) == 1 and steady(url, "words"))
 
