@@ -63,7 +63,7 @@ def test_key_is_asked_for_kept_in_the_tab_and_sent(browser: Browser, guarded: Se
         assert page.evaluate("[localStorage.length, document.cookie, sessionStorage.length]") == [0, "", 1]
         page.get_by_role("button", name="API key").click()
         dialog.get_by_role("button", name="Forget the key").click()
-        assert page.evaluate("sessionStorage.length") == 0
+        page.wait_for_function("sessionStorage.length === 0")
 
 
 def test_key_that_is_not_given_leaves_a_way_to_give_it(browser: Browser, guarded: Server) -> None:
