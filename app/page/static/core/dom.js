@@ -40,14 +40,20 @@ export function svg(tag, properties = {}, ...children) {
 }
 
 /**
- * Put other children in the place of an element's present ones; what stays keeps the focus.
+ * Put other children in the place of an element's present ones. What stays is not touched: it keeps the focus, and a
+ * click that has begun on it.
  * @param {Element} node
  * @param {...(Child | Child[])} children
  */
 export function replace(node, ...children) {
-  const focused = document.activeElement;
-  node.replaceChildren(...present(children));
-  if (focused instanceof HTMLElement && focused !== document.activeElement && node.contains(focused)) focused.focus({ preventScroll: true });
+  const wanted = present(children);
+  const staying = new Set(wanted.filter((child) => child instanceof Node && child.parentNode === node));
+  if (!staying.size) return node.replaceChildren(...wanted);
+  for (const child of [...node.childNodes]) if (!staying.has(child)) child.remove();
+  wanted.forEach((child, place) => {
+    const there = node.childNodes[place] ?? null;
+    if (there !== child) node.insertBefore(child instanceof Node ? child : new Text(String(child)), there);
+  });
 }
 
 /**
