@@ -11,17 +11,17 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 
 from app.core.exceptions import Conflict, FileInUse, ModelInUse, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
 from app.jobs.finished_jobs import delete_finished_job, finished_jobs
-from app.storage.published_models import delete_version
+from app.storage.published_models import delete_unused_version
 from app.stores import Stores
 from app.worker.workspaces import Workspaces
 from models.checkpoint.card import CARD_FILE
-from models.checkpoint.members import checkpoints_using
 from models.errors import CheckpointNotFound
 
 logger = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ class Retention:
     def _old_versions(self, models: Iterable[ServedModel]) -> Iterator[ServedModel]:
         """Yield the versions that the settings let go, whoever refers to them; never the newest of a name."""
         settings, now = self.settings, self.now()
-        kept = 1 if settings.keep_versions is None else settings.keep_versions
-        days = 0.0 if settings.keep_versions_days is None else settings.keep_versions_days
+        kept = settings.keep_versions or 1
+        days = settings.keep_versions_days or 0.0
         for _, versions in groupby(models, key=lambda served: served.ref.name):
             for served in list(versions)[:-kept]:
                 if _publication_time(served) < now - days * DAY_SECONDS:
@@ -91,12 +91,7 @@ class Retention:
 
     def _delete_unless_needed(self, served: ServedModel) -> None:
         root, name, version = self.settings.checkpoints, served.ref.name, served.ref.version or 0
-
-        def remove() -> None:
-            if composites := checkpoints_using(root, served.id):
-                raise ModelInUse(f"{served.id} is a part of {', '.join(composites)}")
-            delete_version(root, name, version)
-
+        remove = partial(delete_unused_version, root, name, version)
         self.stores.aliases.run_unless_needed(name, version, remove)
 
     def _note(self, kind: str, name: str, reason: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from app.jobs.events import StoredEvent
 from app.jobs.job_watch import JobNews, JobWatch
+from app.jobs.outlook import reason_kind
 from app.storage.tables import OPEN_STATUSES
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -61,7 +62,7 @@ class _Unnumbered:
         if news.status in OPEN_STATUSES and news.progress is not None and news.progress != self._progress:
             self._progress = news.progress
             yield StreamedEvent("progress", news.progress)
-        kind = news.waiting.partition(":")[0]  # the figures behind it change from moment to moment
+        kind = reason_kind(news.waiting)
         if kind not in ("", self._waiting):
             yield StreamedEvent("waiting", {"message": news.waiting})
         self._waiting = kind

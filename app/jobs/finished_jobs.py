@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 
 from app.storage.database import Database
-from app.storage.file_store import LAST_USE
+from app.storage.file_store import FILE_COLUMNS, LAST_USE, files_of
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 
 
@@ -24,13 +24,12 @@ def delete_finished_job(database: Database, job_id: str) -> bool:
 
     Its files keep the time of its end as that of their last use. Raises DatabaseUnavailable.
     """
-    columns = (JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files, JOBS.c.finished_at)
     finished = (JOBS.c.id == job_id) & JOBS.c.status.not_in(OPEN_STATUSES)
     with database.write() as connection:
-        job = connection.execute(delete(JOBS).where(finished).returning(*columns)).one_or_none()
+        deletion = delete(JOBS).where(finished).returning(*FILE_COLUMNS, JOBS.c.finished_at)
+        job = connection.execute(deletion).one_or_none()
         if job is None:
             return False
-        files = [job.training_file, job.validation_file, *(job.more_files or {}).values()]
-        older = FILES.c.id.in_([file_id for file_id in files if file_id]) & (job.finished_at > LAST_USE)
+        older = FILES.c.id.in_(files_of(job)) & (job.finished_at > LAST_USE)
         connection.execute(update(FILES).where(older).values(used_at=job.finished_at))
     return True

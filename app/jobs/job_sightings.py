@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from app.jobs.events import read_events
 from app.jobs.job import JobSighting
-from app.jobs.outlook import waiting_reason
-from app.jobs.store import job_from_row, select_jobs
+from app.jobs.outlook import reason_kind, waiting_reason
+from app.jobs.store import count_leased, job_from_row, select_jobs
 from app.storage.database import Database, Epoch
-from app.storage.tables import JOBS, LEASED_STATUSES, Status
+from app.storage.tables import JOBS, Status
 
 JOBS_PER_QUERY = 500
 """Databases bound the parameters of a statement."""
@@ -54,11 +54,8 @@ def _complete(
 
 
 def _read_sightings(connection: Connection, ids: Sequence[str]) -> dict[str, JobSighting]:
-    leased = JOBS.alias("leased")
-    alive = leased.c.status.in_(LEASED_STATUSES) & (leased.c.lease_expires_at >= Epoch())
     columns = (JOBS.c.event_count, JOBS.c.progress, JOBS.c.created_at, JOBS.c.heartbeat_at, JOBS.c.lease_expires_at)
-    count = select(func.count()).where(alive).scalar_subquery()
-    query = select(JOBS.c.id, JOBS.c.status, *columns, count, Epoch()).where(JOBS.c.id.in_(ids))
+    query = select(JOBS.c.id, JOBS.c.status, *columns, count_leased(), Epoch()).where(JOBS.c.id.in_(ids))
     return {job_id: JobSighting(Status(status), *rest) for job_id, status, *rest in connection.execute(query)}
 
 
@@ -66,22 +63,16 @@ def _read_reasons(
     connection: Connection, sightings: Mapping[str, JobSighting], known: Mapping[str, JobSighting | None]
 ) -> dict[str, str]:
     """Return the sentences about what jobs wait for, of those that wait for something else than before."""
+    before = {job_id: sighting.waiting for job_id, sighting in known.items() if sighting}
     changed = [
-        job_id for job_id, seen in sightings.items() if _kind(waiting_reason(seen)) != _known_kind(known[job_id])
+        job_id
+        for job_id, seen in sightings.items()
+        if reason_kind(waiting_reason(seen)) != reason_kind(before.get(job_id))
     ]
     rows = (
         row for ids in _batches(changed) for row in connection.execute(select_jobs().where(JOBS.c.id.in_(ids))).all()
     )
     return {row.id: waiting_reason(job_from_row(row)) or "" for row in rows}
-
-
-def _kind(reason: str | None) -> str:
-    """Return what stands before the figures of a reason, which change from moment to moment."""
-    return (reason or "").partition(":")[0]
-
-
-def _known_kind(sighting: JobSighting | None) -> str:
-    return _kind(sighting.waiting) if sighting else ""
 
 
 def _batches(ids: Sequence[str]) -> Iterator[list[str]]:

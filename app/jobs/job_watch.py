@@ -22,14 +22,12 @@ from app.jobs.events import StoredEvent
 from app.jobs.job import Job, JobSighting
 from app.jobs.job_sightings import KEPT_EVENTS, look_at_jobs
 from app.jobs.outlook import waiting_reason
-from app.jobs.store import JobStore
+from app.jobs.store import EVENTS_PER_READ, JobStore
 from app.storage.tables import OPEN_STATUSES, Status
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 """Between two looks at the database."""
-EVENTS_PER_READ = 1000
-"""Events that `JobStore.job_and_events` returns at most."""
 
 
 class JobNews(NamedTuple):

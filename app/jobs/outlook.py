@@ -41,6 +41,11 @@ def waiting_reason(job: Job | JobSighting) -> str | None:
     return None
 
 
+def reason_kind(reason: str | None) -> str:
+    """Return what stands before the figures of a reason, which change from moment to moment."""
+    return (reason or "").partition(":")[0]
+
+
 def seconds_left(job: Job) -> float | None:
     """Return about how many seconds of work are left.
 

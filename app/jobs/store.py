@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, Select, case, func, insert, select, update
 
 from app.core.api_keys import ApiKey
 from app.core.exceptions import IdempotencyKeyReused, NotFound
@@ -26,6 +26,8 @@ from app.storage.tables import FILES, JOBS, JOBS_LOCK, LEASED_STATUSES, Status
 from models.errors import InvalidInput
 
 _Row: TypeAlias = Row[*tuple[Any, ...]]
+EVENTS_PER_READ = 1000
+"""Events that `JobStore.job_and_events` returns at most."""
 
 
 class JobStore:
@@ -119,9 +121,9 @@ class JobStore:
     def job_and_events(self, job_id: str, after: int) -> tuple[Job, list[StoredEvent]]:
         """Return a job and its events after number `after`, read in one transaction. Raises NotFound."""
         with self.database.read() as connection:
-            return self._get(connection, job_id), read_events(connection, job_id, after, 1000)
+            return self._get(connection, job_id), read_events(connection, job_id, after, EVENTS_PER_READ)
 
-    def events(self, job_id: str, after: int = 0, limit: int = 1000) -> list[StoredEvent]:
+    def events(self, job_id: str, after: int = 0, limit: int = EVENTS_PER_READ) -> list[StoredEvent]:
         """Return the events after number `after`, oldest first; raises NotFound."""
         with self.database.read() as connection:
             self._get(connection, job_id)
@@ -197,17 +199,22 @@ def _set_status(connection: Connection, job_id: str, status: Status, **values: o
 
 def select_jobs() -> Select[*tuple[Any, ...]]:
     """Return the query for the columns of `Job`."""
-    earlier, leased = JOBS.alias("earlier"), JOBS.alias("leased")
+    earlier = JOBS.alias("earlier")
     count = select(func.count()).where(earlier.c.status == Status.QUEUED, earlier.c.number <= JOBS.c.number)
     computed = {
         "position": case((JOBS.c.status == Status.QUEUED, count.scalar_subquery()), else_=None),
-        "leased_jobs": select(func.count())
-        .where(leased.c.status.in_(LEASED_STATUSES), leased.c.lease_expires_at >= Epoch())
-        .scalar_subquery(),
+        "leased_jobs": count_leased(),
         "now": Epoch(),
     }
     columns = [JOBS.c[field.name] for field in fields(Job) if field.name not in computed]
     return select(*columns, *(value.label(name) for name, value in computed.items()))
+
+
+def count_leased() -> ScalarSelect[int]:
+    """Return the subquery for the number of jobs that workers hold now."""
+    leased = JOBS.alias("leased")
+    is_held = leased.c.status.in_(LEASED_STATUSES) & (leased.c.lease_expires_at >= Epoch())
+    return select(func.count()).where(is_held).scalar_subquery()
 
 
 def job_from_row(row: _Row) -> Job:

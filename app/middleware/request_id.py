@@ -69,6 +69,7 @@ class RequestIdMiddleware:
 
     def _write_line(self, request: _LoggedRequest, scope: Scope) -> None:
         client, path = scope.get("client"), scope["path"]
+        request.facts.route = request.facts.route or route_pattern(scope)
         if not request.facts.model:
             request.facts.model = str(scope.get("path_params", {}).get("model", ""))[:MAX_NAME]
         more = {} if request.body is None else {"body": bytes(request.body).decode(errors="replace")}
@@ -78,7 +79,7 @@ class RequestIdMiddleware:
             request.facts,
             is_quiet=request.status == 200 and path.startswith(ALWAYS_ADMITTED),
             method=scope["method"],
-            path=request.facts.route or route_pattern(scope) or path[:MAX_PATH],
+            path=request.facts.route or path[:MAX_PATH],
             status=request.status,
             outcome=scope["state"].get("outcome", "ok"),
             client=client[0] if client else None,

@@ -11,7 +11,7 @@ OK = "ok"
 
 def end_trace(facts: RequestFacts, scope: Scope, status: int | None) -> None:
     """End the trace of a request that was answered with `status`; None where its client hung up before."""
-    route, outcome = facts.route or route_pattern(scope), scope["state"].get("outcome", OK)
+    outcome = scope["state"].get("outcome", OK)
     attributes: dict[str, str | int | float | bool] = {
         "http.request.method": scope["method"],
         "url.scheme": scope.get("scheme", "http"),
@@ -20,7 +20,7 @@ def end_trace(facts: RequestFacts, scope: Scope, status: int | None) -> None:
         "nextword.tokens_out": facts.tokens_out,
     }
     known = {
-        "http.route": route,
+        "http.route": facts.route,
         "http.response.status_code": status,
         "nextword.model": facts.model,
         "nextword.key": facts.key_name,
@@ -28,7 +28,7 @@ def end_trace(facts: RequestFacts, scope: Scope, status: int | None) -> None:
     }
     attributes |= {name: value for name, value in known.items() if value}
     is_failure = status is not None and status >= 500
-    name = f"{scope['method']} {route}" if route else scope["method"]
+    name = f"{scope['method']} {facts.route}" if facts.route else scope["method"]
     assert facts.trace is not None
     facts.trace.end(name, attributes, facts.spans, outcome if is_failure else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -14,8 +15,7 @@ from app.engine.model_registry import ModelRegistry
 from app.http.declared_errors import raises
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore
-from app.storage.published_models import delete_version
-from models.checkpoint.members import checkpoints_using
+from app.storage.published_models import delete_unused_version
 from models.checkpoint.model_name import NAME, VERSION, check_name, parse_version
 from models.checkpoint.repository import was_deleted
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput
@@ -95,12 +95,7 @@ async def delete_model(request: Request, model: VersionName) -> dict[str, Any]:
     registry: ModelRegistry = request.app.state.registry
     name, version = parse_version(model)
     root = request.app.state.settings.checkpoints
-
-    def remove() -> None:
-        if composites := checkpoints_using(root, model):
-            raise ModelInUse(f"{model} is a part of {', '.join(composites)}; delete that first")
-        delete_version(root, name, version)
-
+    remove = partial(delete_unused_version, root, name, version)
     await run_in_threadpool(_alias_store(request).run_unless_aliased, name, version, remove)
     registry.withdraw(model)
     return {"id": model, "object": "model", "deleted": True}

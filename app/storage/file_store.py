@@ -11,8 +11,9 @@ import secrets
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, cast, delete, func, insert, or_, select, update
 
 from app.core.api_keys import ApiKey
 from app.core.exceptions import Conflict, FileInUse, NotFound
@@ -29,6 +30,8 @@ STALE_UPLOAD_SECONDS = 24 * 3600
 
 LAST_USE = func.coalesce(FILES.c.used_at, FILES.c.created_at)
 """Newest upload of a file, or the end of the newest job that needed it and is deleted."""
+FILE_COLUMNS = (JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files)
+"""Columns of a job that name its files, as `files_of` reads them."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,10 @@ class FileStore:
     def unused(self, before: float) -> list[str]:
         """Return the ids of files that were neither uploaded nor needed by a job at time `before` or later."""
         old = select(FILES.c.id).where(before > LAST_USE, FILES.c.id != SAMPLE_ID).order_by(FILES.c.number)
-        columns = select(JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files)
         with self.database.read() as connection:
             ids = connection.execute(old).scalars().all()
-            jobs = connection.execute(columns.where(_needs_files(before))).all() if ids else []
-        used = {file for job in jobs for file in (*job[:2], *(job.more_files or {}).values())}
+            jobs = connection.execute(select(*FILE_COLUMNS).where(_needs_files(before))).all() if ids else []
+        used = {file_id for job in jobs for file_id in files_of(job)}
         return [file_id for file_id in ids if file_id not in used]
 
     def remove_stale_uploads(self) -> None:
@@ -212,6 +214,12 @@ def _find_user(connection: Connection, file_id: str, since: float | None) -> str
     needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id, more)
     user: str | None = connection.execute(select(JOBS.c.id).where(needed, _needs_files(since)).limit(1)).scalar()
     return user
+
+
+def files_of(job: Row[*tuple[Any, ...]]) -> list[str]:
+    """Return the ids of the files of a job, of a row that has `FILE_COLUMNS`."""
+    files = (job.training_file, job.validation_file, *(job.more_files or {}).values())
+    return [file_id for file_id in files if file_id]
 
 
 def _needs_files(since: float | None) -> ColumnElement[bool]:

@@ -5,7 +5,6 @@ A finding's name is its file's: `families.json`. What a file says is checked by 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from orjson import JSONDecodeError, loads
 
 from app.core.exceptions import NotFound
+from models.utils.files import write_atomically
 from models.utils.regular_files import read_regular
 
 Source: TypeAlias = Literal["local", "shipped"]
@@ -74,9 +74,8 @@ class FindingStore:
 def record(folder: Path, name: str, content: str) -> None:
     """Write the JSON of a finding into a folder of findings, in the place of an earlier one."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}.{os.getpid()}"
-    partial.write_text(content + "\n", encoding="utf-8")
-    partial.replace(folder / f"{name}.json")
+    with write_atomically(folder / f"{name}.json") as temporary:
+        temporary.write_text(content + "\n", encoding="utf-8")
 
 
 def _read(path: Path, source: Source) -> RecordedFinding:

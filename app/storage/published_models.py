@@ -13,8 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app.core.exceptions import Conflict
+from app.core.exceptions import Conflict, ModelInUse
 from models.checkpoint.card import CARD_FILE, Card
+from models.checkpoint.members import checkpoints_using
 from models.checkpoint.repository import DELETED_CARD_FILE, next_version
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 from models.utils.files import fsync_path
@@ -75,6 +76,14 @@ def delete_version(root: Path, name: str, version: int) -> None:
         if file.name != DELETED_CARD_FILE:
             _remove(file)
     fsync_path(target)
+
+
+def delete_unused_version(root: Path, name: str, version: int) -> None:
+    """Delete a published model as `delete_version` does; raises ModelInUse where a composite is made of it."""
+    model = f"{name}@{version}"
+    if composites := checkpoints_using(root, model):
+        raise ModelInUse(f"{model} is a part of {', '.join(composites)}; delete that first")
+    delete_version(root, name, version)
 
 
 def _remove(path: Path) -> None:

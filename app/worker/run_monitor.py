@@ -51,7 +51,7 @@ class RunMonitor:
         run: JobRun,
         config: WorkerConfig,
         stop: threading.Event,
-        phases: Phases | None = None,
+        phases: Phases,
     ) -> None:
         """Setting `stop` makes the work save its state and stop; `phases` are told which the work reports."""
         self._leases, self._lease, self._run, self._config, self._stop = leases, lease, run, config, stop
@@ -63,7 +63,7 @@ class RunMonitor:
         self._resume_step: int | None = None
         self._next_heartbeat = 0.0
         self._stop_requested = False
-        self._phases = phases or Phases()
+        self._phases = phases
         self.cancelled = False
         """Whether the work was stopped because the job is being cancelled."""
 
