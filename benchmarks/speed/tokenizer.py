@@ -11,9 +11,8 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import click
 import numpy as np
@@ -53,17 +52,6 @@ def facts(corpus: Corpus, tokenizer: Tokenizer) -> int:
     return encoded.ids.size
 
 
-def cpu_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the median CPU time of one call on this thread, of `repeats` after one that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.thread_time()
-        work()
-        times.append(time.thread_time() - began)
-    return median(times)
-
-
 def compare(tokenizer: Tokenizer, text: str, repeats: int) -> None:
     """Time our encoding in bulk and the library's, both from a text in memory."""
     *whole, rest = text.split("\n")  # not splitlines, which also ends lines where no line ends
@@ -71,8 +59,8 @@ def compare(tokenizer: Tokenizer, text: str, repeats: int) -> None:
     expected = [i for encoding in peer.encode_batch_fast(lines) for i in encoding.ids]
     if not np.array_equal(tokenizer.encode(text).ids, expected):
         raise click.ClickException("the ids differ")
-    ours = cpu_seconds(lambda: tokenizer.encode(text), repeats)
-    theirs = cpu_seconds(lambda: peer.encode_batch_fast(lines), repeats)
+    ours = seconds(lambda: tokenizer.encode(text), repeats, time.thread_time)
+    theirs = seconds(lambda: peer.encode_batch_fast(lines), repeats, time.thread_time)
     say("text to ids, bulk", len(expected) / ours / 1e6, "million tokens/s")
     say("text to ids, Hugging Face", len(expected) / theirs / 1e6, "million tokens/s")
     say("ratio", theirs / ours, "", decimals=1)

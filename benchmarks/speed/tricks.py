@@ -24,6 +24,8 @@ from types import ModuleType
 
 import click
 
+from benchmarks.speed._timing import seconds
+
 TEXT = Path("app/storage/emma.txt")
 STEPS = 64
 """Decode steps of one call."""
@@ -178,14 +180,7 @@ TRICKS: Mapping[str, Trick] = {
 
 def time_work(name: str, calls: int) -> float:
     """Return the median processor seconds of one call of a work, after one that warms up."""
-    work = WORKS[name]()
-    work()
-    times = []
-    for _ in range(calls):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return median(times)
+    return seconds(WORKS[name](), calls, time.process_time)
 
 
 def run_child(plain: str | None, works: Sequence[str], calls: int, cache: Path) -> dict[str, float]:
@@ -226,8 +221,8 @@ def main(names: tuple[str, ...], turns: int, calls: int, works: tuple[str, ...],
         for _ in range(turns):
             for name in (None, *chosen):
                 measured = run_child(name, TRICKS[name].works if name else every_work, calls, Path(folder))
-                for work, seconds in measured.items():
-                    times.setdefault((name, work), []).append(seconds)
+                for work, figure in measured.items():
+                    times.setdefault((name, work), []).append(figure)
     for name in chosen:
         for work in TRICKS[name].works:
             print_trick(name, work, times[None, work], times[name, work])

@@ -17,7 +17,7 @@ from models.errors import InvalidInput
 from models.language_model import LanguageModel
 from models.model import Floats, Lengths, TokenIds
 from models.state import State
-from models.utils.arrays import IntArray, log_sum_exp
+from models.utils.arrays import IntArray, log_sum_exp, top_k
 
 EXPLAINED_WORDS = 10
 """Most probable next words whose shares an explanation tells: one row of each member."""
@@ -98,8 +98,8 @@ class MixtureModel(Composite):
         """Return each member's part in the mixture's most probable words w: log P_k(w), and w_k P_k(w) / P(w)."""
         rows = [member.logprobs(part)[0] for member, part in zip(self.members, state, strict=True)]
         mixed = self._interpolate(rows)
-        best = np.argsort(-mixed, kind="stable")[:EXPLAINED_WORDS]
-        best = best[mixed[best] > -np.inf]
+        ((largest,), (best,)) = top_k(mixed[None], EXPLAINED_WORDS)
+        best = best[largest > -np.inf]
         weighted = zip(rows, self._log_weights, strict=True)
         return [
             [

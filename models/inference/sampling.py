@@ -115,9 +115,7 @@ def not_finite_error() -> ArithmeticError:
 
 def sampling_weights(logprobs: Floats, params: SamplingParams) -> Floats:
     """Return the weights [V] that `sample_token` draws from at a temperature above 0; 0 for never."""
-    row = logprobs.copy()
-    row[:EXCLUDABLE_IDS][excluded_mask([params])[0]] = -np.inf
-    return _filtered_weights(row, params)
+    return _filtered_weights(_without_excluded(logprobs, params), params)
 
 
 def sampling_probabilities(logprobs: Floats, params: SamplingParams, adjustment: Adjustment | None = None) -> Floats:
@@ -125,10 +123,7 @@ def sampling_probabilities(logprobs: Floats, params: SamplingParams, adjustment:
 
     All are 0 where no token is left; at temperature 0 that of the best token is 1.
     """
-    row = logprobs.copy()
-    if adjustment is not None:
-        adjustment(row)
-    row[:EXCLUDABLE_IDS][excluded_mask([params])[0]] = -np.inf
+    row = _without_excluded(logprobs, params, adjustment)
     if params.temperature:
         weights = _filtered_weights(row, params)
     else:
@@ -137,6 +132,15 @@ def sampling_probabilities(logprobs: Floats, params: SamplingParams, adjustment:
     total = weights.sum(dtype=np.float64)
     probabilities: Floats = weights / np.float32(total) if total else weights
     return probabilities
+
+
+def _without_excluded(logprobs: Floats, params: SamplingParams, adjustment: Adjustment | None = None) -> Floats:
+    """Return a copy of log-probabilities [V], adjusted, with -inf for special tokens that are excluded."""
+    row = logprobs.copy()
+    if adjustment is not None:
+        adjustment(row)
+    row[:EXCLUDABLE_IDS][excluded_mask([params])[0]] = -np.inf
+    return row
 
 
 def excluded_mask(params: Sequence[SamplingParams]) -> NDArray[np.bool_]:

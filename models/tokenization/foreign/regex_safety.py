@@ -57,12 +57,18 @@ def repeats_a_repetition(pattern: str) -> bool:
 
 def _patterns(content: Any) -> Iterator[str]:
     """Yield every value of a key `Regex`, at any depth."""
+    for value in json_objects(content):
+        if isinstance(value.get("Regex"), str):
+            yield value["Regex"]
+
+
+def json_objects(content: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a file's content, at any depth, in order."""
     pending = [content]
     while pending:
         value = pending.pop()
         if isinstance(value, dict):
-            if isinstance(value.get("Regex"), str):
-                yield value["Regex"]
-            pending += [inner for inner in value.values() if isinstance(inner, dict | list)]
-        elif isinstance(value, list):
-            pending += [inner for inner in value if isinstance(inner, dict | list)]
+            yield value
+            value = list(value.values())
+        if isinstance(value, list):
+            pending += [inner for inner in reversed(value) if isinstance(inner, dict | list)]

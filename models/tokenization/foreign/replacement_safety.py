@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from models.errors import InvalidInput
+from models.tokenization.foreign.regex_safety import json_objects
 
 MAX_GROWTH = 1000
 """Characters that all steps together may write for one."""
@@ -60,14 +61,8 @@ def _growth(steps: Iterable[_Replacement]) -> float:
 
 def _replacements(content: Any) -> Iterator[_Replacement]:
     """Yield the steps of type `Replace` in their order, at any depth."""
-    pending = [content]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            pattern, written = value.get("pattern"), value.get("content")
-            if value.get("type") == "Replace" and isinstance(pattern, dict) and isinstance(written, str):
-                fixed = pattern.get("String")
-                yield _Replacement(fixed if isinstance(fixed, str) else None, written)
-            pending += [inner for inner in reversed(value.values()) if isinstance(inner, dict | list)]
-        elif isinstance(value, list):
-            pending += [inner for inner in reversed(value) if isinstance(inner, dict | list)]
+    for value in json_objects(content):
+        pattern, written = value.get("pattern"), value.get("content")
+        if value.get("type") == "Replace" and isinstance(pattern, dict) and isinstance(written, str):
+            fixed = pattern.get("String")
+            yield _Replacement(fixed if isinstance(fixed, str) else None, written)
