@@ -34,6 +34,16 @@ export function apiUrl(path) {
   return new URL(path.replace(/^\//, ""), BASE).href;
 }
 
+/**
+ * Path of a model, or of one of its routes.
+ * @param {string} name
+ * @param {string} [route] such as `next`
+ * @returns {string}
+ */
+export function modelPath(name, route) {
+  return `v1/models/${encodeURIComponent(name)}${route ? `/${route}` : ""}`;
+}
+
 /** @returns {string} the API key of this tab; empty where there is none */
 export function apiKey() {
   return sessionStorage.getItem(KEY) ?? "";
@@ -71,19 +81,19 @@ export async function getJson(path, { signal } = {}) {
 /**
  * @param {string} path
  * @param {unknown} body sent as JSON; undefined for none
- * @param {{signal?: AbortSignal, method?: string, headers?: Record<string, string>}} [options]
+ * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
  * @returns {Promise<any>}
  */
-export async function postJson(path, body, { signal, method = "POST", headers } = {}) {
+export async function postJson(path, body, { signal, headers } = {}) {
   const request = jsonBody(body);
-  return (await send(path, { signal, method, ...request, headers: { ...request.headers, ...headers } })).json();
+  return (await send(path, { signal, method: "POST", ...request, headers: { ...request.headers, ...headers } })).json();
 }
 
 /**
  * Upload a file as it is, and tell of its progress.
  * @param {string} path such as `v1/files`
  * @param {File | Blob} file
- * @param {{signal?: AbortSignal, name?: string, onProgress?: (share: number) => void}} [options]
+ * @param {{signal?: AbortSignal, onProgress?: (share: number) => void}} [options]
  * @returns {Promise<any>}
  */
 export async function upload(path, file, options = {}) {
@@ -97,17 +107,17 @@ export async function upload(path, file, options = {}) {
 /**
  * Read a stream of server-sent events; `data` is parsed JSON. Ends at the stream's end or at `[DONE]`.
  * @param {string} path
- * @param {{method?: string, body?: unknown, signal?: AbortSignal, lastEventId?: string | number}} [options]
+ * @param {{body?: unknown, signal?: AbortSignal, lastEventId?: string | number}} [options]
  * @returns {AsyncGenerator<{event: string, id: string, data: any}, void, void>}
  */
-export async function* events(path, { method, body, signal, lastEventId } = {}) {
+export async function* events(path, { body, signal, lastEventId } = {}) {
   /** @type {Record<string, string>} */
   const headers = { accept: "text/event-stream" };
   if (lastEventId !== undefined) headers["last-event-id"] = String(lastEventId);
   const request = jsonBody(body);
   const answer = await send(path, {
     signal,
-    method: method ?? (body === undefined ? "GET" : "POST"),
+    method: body === undefined ? "GET" : "POST",
     body: request.body,
     headers: { ...request.headers, ...headers },
   });
@@ -231,13 +241,13 @@ function fromContent(content, status, retryAfter) {
  * fetch() tells nothing of how far an upload is; XMLHttpRequest does.
  * @param {string} path
  * @param {File | Blob} file
- * @param {{signal?: AbortSignal, name?: string, onProgress?: (share: number) => void}} options
+ * @param {{signal?: AbortSignal, onProgress?: (share: number) => void}} options
  * @returns {Promise<any>} the answer, or an ApiError
  */
-function uploadOnce(path, file, { signal, name, onProgress }) {
+function uploadOnce(path, file, { signal, onProgress }) {
   return new Promise((resolve, reject) => {
     const form = new FormData();
-    form.append("file", file, name ?? (file instanceof File ? file.name : "text"));
+    form.append("file", file, file instanceof File ? file.name : "text");
     const request = new XMLHttpRequest();
     request.open("POST", apiUrl(path));
     if (apiKey()) request.setRequestHeader("authorization", `Bearer ${apiKey()}`);

@@ -40,6 +40,15 @@ export function svg(tag, properties = {}, ...children) {
 }
 
 /**
+ * Let a table that is wider than its place be scrolled sideways.
+ * @param {string} label
+ * @param {HTMLElement} table
+ */
+export function scrolling(label, table) {
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+}
+
+/**
  * Put other children in the place of an element's present ones. What stays is not touched: it keeps the focus, and a
  * click that has begun on it.
  * @param {Element} node

@@ -60,6 +60,24 @@ export function duration(seconds) {
 }
 
 /**
+ * Probability of a logarithm of one; zero where there is none.
+ * @param {number | null | undefined} logprob nats
+ * @returns {number}
+ */
+export function chance(logprob) {
+  return logprob === null || logprob === undefined ? 0 : Math.exp(logprob);
+}
+
+/**
+ * Write the first letter of a text as a capital.
+ * @param {string} text
+ * @returns {string}
+ */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/**
  * Make a token visible: blanks, newlines, the end of a text and the unknown word.
  * @param {string} token
  * @returns {string}

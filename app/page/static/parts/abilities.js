@@ -3,6 +3,8 @@
  * @module
  */
 
+import { capital } from "../core/format.js";
+
 /**
  * Views by the capability that they show, in the order in which a newcomer meets them.
  * @type {Record<string, {view: string, title: string, says: string}>}
@@ -50,5 +52,5 @@ export function smoothingText(smoothing) {
  */
 export function kindText(kind) {
   const text = KINDS[kind] ?? kind;
-  return text === "n-gram model" ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  return text === "n-gram model" ? text : capital(text);
 }

@@ -34,7 +34,7 @@ export function curlBlock() {
  * @param {unknown} [body]
  * @returns {string}
  */
-export function curlCommand(method, path, body) {
+function curlCommand(method, path, body) {
   const parts = [`curl -s${isStream(body) ? "N" : ""} ${quoted(apiUrl(path))}`];
   if (method !== "GET" && !(method === "POST" && body !== undefined)) parts.push(`-X ${method}`);
   if (apiKey()) parts.push('-H "authorization: Bearer $NEXTWORD_API_KEY"');

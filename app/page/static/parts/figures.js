@@ -3,7 +3,7 @@
  * @module
  */
 
-import { h } from "../core/dom.js";
+import { h, scrolling } from "../core/dom.js";
 import { number } from "../core/format.js";
 import { nameOf } from "./model_picker.js";
 
@@ -45,7 +45,7 @@ export function figureTables(details) {
  * Figures of a model as it is served: of int8 where it computes in int8 and was measured so.
  * @param {ModelDetail} detail
  */
-export function servedFigures(detail) {
+function servedFigures(detail) {
   return (detail.precision === "int8" && detail.metrics.int8) || detail.metrics.validation;
 }
 
@@ -54,7 +54,7 @@ export function servedFigures(detail) {
  * @param {ModelDetail[]} details
  * @returns {Record<string, ModelDetail[]>}
  */
-export function grouped(details) {
+function grouped(details) {
   const byId = new Map(details.map((detail) => [detail.id, detail]));
   /** @type {Record<string, ModelDetail[]>} */
   const groups = {};
@@ -71,7 +71,7 @@ export function grouped(details) {
   return groups;
 }
 
-/** @param {number | undefined | null} value */
+/** @param {number | undefined | null} value @returns {value is number} */
 function isFigure(value) {
   return value !== undefined && value !== null;
 }
@@ -112,7 +112,7 @@ function figureTable(group) {
   rows.sort((one, other) => ((one.values[0] ?? worst(columns[0])) - (other.values[0] ?? worst(columns[0]))) * (columns[0]?.low ? 1 : -1));
   const best = columns.map((column, at) => Math[column.low ? "min" : "max"](...rows.map(({ values }) => values[at] ?? worst(column))));
   const caption = captionOf(group);
-  return h("div", {}, h("h3", {}, caption), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+  return h("div", {}, h("h3", {}, caption), scrolling(caption,
     h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Model"),
       columns.map((column) => h("th", { scope: "col", class: "number" }, column.title)))),
     h("tbody", {}, rows.map(({ detail, values }) => h("tr", {}, h("th", { scope: "row" }, nameOf(detail)),
@@ -125,7 +125,7 @@ function figureTable(group) {
  * @param {boolean} isBest
  */
 function cell(value, column, isBest) {
-  if (value === undefined || value === null) return h("td", { class: "number muted" }, "not measured");
+  if (!isFigure(value)) return h("td", { class: "number muted" }, "not measured");
   return h("td", { class: "number" }, isBest && h("span", { class: "tag good" }, "best"), " ", figureText(value, column));
 }
 
@@ -150,7 +150,7 @@ function aloneList(details) {
     const figures = servedFigures(detail);
     const texts = COLUMNS.flatMap((column) => {
       const value = column.read(figures);
-      return value === undefined || value === null ? [] : [`${column.title} ${figureText(value, column)}`];
+      return isFigure(value) ? [`${column.title} ${figureText(value, column)}`] : [];
     });
     return h("li", {}, h("strong", {}, nameOf(detail)), ` · ${texts.join(" · ")}`);
   });

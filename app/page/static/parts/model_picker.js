@@ -16,14 +16,16 @@ const LOOK = 500; // milliseconds between two looks at models that are being loa
  * Make the control once the models are known. A model that is asked for and not there stays in the list and says so:
  * no other is taken in its place. Where none can do it yet and some are being loaded, these are waited for.
  * Throws ApiError where the list cannot be had.
- * @param {{capability: string, value?: string | string[] | null, onChange?: (value: string[]) => void, label?: string,
- *   multiple?: boolean, signal?: AbortSignal, filter?: (model: ModelSummary) => boolean}} options
+ * @param {{capability: string, value?: string | string[] | null, onChange?: () => void, label?: string, multiple?: boolean,
+ *   signal?: AbortSignal, filter?: (model: ModelSummary) => boolean, usual?: (models: ModelSummary[]) => string[]}} options
+ *   `usual`: names that are chosen where `value` has none; unset, the first of the list
  */
-export async function modelPicker({ capability, value, onChange, label, multiple = false, signal, filter = () => true }) {
-  const wanted = [value ?? []].flat().filter(Boolean);
+export async function modelPicker({ capability, value, onChange, label, multiple = false, signal, filter = () => true, usual = () => [] }) {
+  const given = [value ?? []].flat().filter(Boolean);
   const isAble = (/** @type {ModelSummary} */ model) => model.capabilities.includes(capability) && filter(model);
-  const list = await modelList((/** @type {ModelList} */ { data, loading }) => wanted.length > 0 || !loading.length || data.some(isAble), signal);
+  const list = await modelList((/** @type {ModelList} */ { data, loading }) => given.length > 0 || !loading.length || data.some(isAble), signal);
   const models = list.data.filter(isAble);
+  const wanted = given.length ? given : usual(models);
   const isNamed = (/** @type {ModelSummary} */ model, /** @type {string} */ name) => nameOf(model) === name || model.id === name;
   const strangers = wanted.filter((name) => !models.some((model) => isNamed(model, name)));
   const aliases = strangers.length ? await meaningOfAliases(signal) : new Map();
@@ -35,7 +37,7 @@ export async function modelPicker({ capability, value, onChange, label, multiple
     if (model) return `${name} · ${shortKind(model)}${aliases.has(name) ? ` (means ${model.id})` : ""}`;
     return `${name} (${list.loading.some((id) => id === name || id.startsWith(`${name}@`)) ? "being loaded" : "not here"})`;
   };
-  const changed = () => onChange?.(names.filter((name) => chosen.has(name)));
+  const changed = () => onChange?.();
   const control = multiple
     ? checkboxes(label ?? "Models", names, chosen, title, changed)
     : selection(label ?? "Model", names, chosen, title, changed);

@@ -4,7 +4,7 @@
  */
 
 import { remember } from "../core/address.js";
-import { postJson } from "../core/api.js";
+import { modelPath, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
 import { curlBlock } from "./curl_block.js";
 import { debounced } from "./debounced.js";
@@ -83,7 +83,7 @@ export function rememberTask(models, values) {
 export async function taskView(root, parameters, signal, task) {
   const output = h("div", { class: "columns" });
   const curl = curlBlock();
-  const path = (/** @type {string} */ model) => `v1/models/${encodeURIComponent(model)}/${task.capability}`;
+  const path = (/** @type {string} */ model) => modelPath(model, task.capability);
   const picker = await modelPicker({
     capability: task.capability, multiple: true, value: parameters.getAll("model"), onChange: () => ask(), signal,
   });

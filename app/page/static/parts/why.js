@@ -3,8 +3,8 @@
  * @module
  */
 
-import { h, replace } from "../core/dom.js";
-import { number, probability, tokenText } from "../core/format.js";
+import { h, replace, scrolling } from "../core/dom.js";
+import { chance, number, probability, tokenText } from "../core/format.js";
 import { kindText, smoothingText } from "./abilities.js";
 import { field } from "./field.js";
 
@@ -80,7 +80,7 @@ function pathRow(part, at, found, counted) {
   const { entry } = part;
   const beyond = found >= 0 && at > found;
   const count = entry.count === undefined ? "" : `, ${number(entry.count)} times`;
-  const told = beyond ? "not needed" : entry.listed ? `${probability(chance(entry))}${count}` : "not listed";
+  const told = beyond ? "not needed" : entry.listed ? `${probability(chance(entry.logprob))}${count}` : "not listed";
   return h("tr", { class: at === found ? "marked" : null },
     h("th", { scope: "row" }, contextText(part.context) || "no context"),
     h("td", {}, `${number(part.listed)} words`),
@@ -92,8 +92,8 @@ function pathRow(part, at, found, counted) {
 /** @param {any[]} path contexts down to the one that lists the word */
 function productText(path) {
   const weights = path.slice(0, -1).map((part) => part.weight);
-  const factors = [...weights.map(number), probability(chance(path[path.length - 1].entry))];
-  const result = weights.reduce((product, weight) => product * weight, chance(path[path.length - 1].entry));
+  const factors = [...weights.map(number), probability(chance(path[path.length - 1].entry.logprob))];
+  const result = weights.reduce((product, weight) => product * weight, chance(path[path.length - 1].entry.logprob));
   return factors.length > 1 ? `${factors.join(" × ")} = ${probability(result)}` : `Taken from this context: ${factors[0]}`;
 }
 
@@ -146,26 +146,12 @@ function ofMixture(members, word) {
       h("thead", {}, h("tr", {}, ["Word", ...names].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, words.map((/** @type {any} */ entry, /** @type {number} */ at) => h("tr", {},
         h("th", { scope: "row" }, tokenText(entry.token)),
-        members.map((member, index) => h("td", { class: `member-${index % 6}`, style: { "--share": member.next[at].share } },
+        members.map((member) => h("td", { style: { "--share": member.next[at].share } },
           h("span", { class: "figure" }, `${probability(member.next[at].share)}`)))))))),
     members.map((member, index) => h("details", {}, h("summary", {}, names[index]), described(member, word))));
-}
-
-/**
- * Let a table that is wider than its place be scrolled sideways.
- * @param {string} label
- * @param {HTMLElement} table
- */
-export function scrolling(label, table) {
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
 }
 
 /** @param {string[]} context */
 function contextText(context) {
   return context.map(tokenText).join(" ");
-}
-
-/** @param {{logprob?: number | null}} entry */
-function chance(entry) {
-  return entry.logprob === null || entry.logprob === undefined ? 0 : Math.exp(entry.logprob);
 }

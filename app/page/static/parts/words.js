@@ -84,8 +84,6 @@ export function wordStrip({ label, onPick }) {
       replace(element);
       append(words);
     },
-    /** @param {number} index */
-    focus: (index) => buttons[index]?.focus(),
   };
 }
 

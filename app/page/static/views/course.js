@@ -5,8 +5,8 @@
 
 import { remember } from "../core/address.js";
 import { getJson } from "../core/api.js";
-import { h, replace } from "../core/dom.js";
-import { duration, number } from "../core/format.js";
+import { h, replace, scrolling } from "../core/dom.js";
+import { capital, duration, number } from "../core/format.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { field } from "../parts/field.js";
 import { inWords, intervalPicture } from "../parts/interval_picture.js";
@@ -151,14 +151,9 @@ function table({ id, rows }) {
     const [value, spread] = [row[name], row[`${name}_spread`]];
     return (typeof value === "number" ? number(value) : String(value ?? "–")) + (typeof spread === "number" && spread ? ` ± ${number(spread)}` : "");
   };
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures of ${id}` }, h("table", {},
+  return scrolling(`Figures of ${id}`, h("table", {},
     h("caption", {}, "Figures, with the standard deviation over seeds"),
     h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name.replaceAll("_", " "))))),
     h("tbody", {}, rows.map((row) => h("tr", {}, names.map((name, i) =>
       i ? h("td", {}, shown(row, name)) : h("th", { scope: "row" }, shown(row, name))))))));
-}
-
-/** @param {string} text */
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

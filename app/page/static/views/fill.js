@@ -3,7 +3,7 @@
  * @module
  */
 
-import { postJson } from "../core/api.js";
+import { modelPath, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
 import { number, probability } from "../core/format.js";
 import { curlBlock } from "../parts/curl_block.js";
@@ -43,10 +43,10 @@ const EXAMPLES = [
 export async function mount(root, parameters, signal) {
   const output = h("div", { class: "card", hidden: true });
   const curl = curlBlock();
-  const both = await modelPicker({ capability: "fill", label: "From both sides", onChange: () => ask(), signal,
-    value: parameters.get("model") ?? undefined });
-  const left = await modelPicker({ capability: "next", label: "From the left alone", onChange: () => ask(), signal,
-    value: parameters.get("left") ?? undefined, filter: isOfWords });
+  const [both, left] = await Promise.all([
+    modelPicker({ capability: "fill", label: "From both sides", onChange: () => ask(), signal, value: parameters.get("model") }),
+    modelPicker({ capability: "next", label: "From the left alone", onChange: () => ask(), signal, value: parameters.get("left"), filter: isOfWords }),
+  ]);
   const form = textForm([{ name: "text", label: "Text", help: "The blank is three underscores: ___" }],
     EXAMPLES.map((text) => ({ title: text, values: { text } })), parameters, () => ask());
   const insert = h("button", { type: "button", onclick: () => insertBlank(form.controls[0], () => ask()) }, "Insert a blank");
@@ -65,7 +65,7 @@ export async function mount(root, parameters, signal) {
       return;
     }
     const body = { text, top_k: FILLINGS };
-    const path = `v1/models/${encodeURIComponent(both.value())}/fill`;
+    const path = modelPath(both.value(), "fill");
     curl.show("POST", path, body);
     const unit = both.model()?.unit ?? "word";
     const filled = (await postJson(path, body, { signal: inner })).results[0];
@@ -107,11 +107,10 @@ function insertBlank(control, changed) {
  */
 async function compare(text, filled, model, signal) {
   const context = [...text].slice(0, filled.blanks[0].begin).join("").trimEnd();
-  const path = `v1/models/${encodeURIComponent(model)}`;
-  const { next } = await postJson(`${path}/next`, { context, top_k: SHOWN }, { signal });
+  const { next } = await postJson(modelPath(model, "next"), { context, top_k: SHOWN }, { signal });
   const best = filled.fillings.slice(0, SHOWN).map(({ words }) => words[0]);
   const words = [...new Set([...best, ...next.map((/** @type {{token: string}} */ { token }) => token)])];
-  const { results } = await postJson(`${path}/probability`, { context, text: words, eos: false, top_logprobs: 1 }, { signal });
+  const { results } = await postJson(modelPath(model, "probability"), { context, text: words, eos: false, top_logprobs: 1 }, { signal });
   const rows = words.map((word, i) => {
     const at = filled.fillings.findIndex((filling) => filling.words[0] === word);
     const { probability: p, tokens } = results[i];

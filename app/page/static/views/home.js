@@ -4,7 +4,7 @@
  */
 
 import { link } from "../core/address.js";
-import { getJson, postJson } from "../core/api.js";
+import { getJson, modelPath, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
 import { bytes, number, tokenText } from "../core/format.js";
 import { ABILITIES, OTHERS, kindText } from "../parts/abilities.js";
@@ -58,7 +58,7 @@ async function watchLoading(parts, list, aliases, signal) {
     await new Promise((resolve) => setTimeout(resolve, 1000 * LOOK_SECONDS));
     if (signal.aborted) return;
     const next = await getJson("v1/models", { signal }).catch(() => null); // the next look will tell
-    if (next) show(parts, (list = next), aliases, signal);
+    if (next && JSON.stringify(next) !== JSON.stringify(list)) show(parts, (list = next), aliases, signal);
   }
 }
 
@@ -110,11 +110,12 @@ function firstTry(models, signal) {
   const name = nameOf(model);
   const place = h("div", {}, h("p", { class: "muted" }, "Asking …"));
   const message = notice(place);
-  postJson(`v1/models/${encodeURIComponent(name)}/next`, { context: FIRST_TEXT, top_k: 6 }, { signal }).then(
+  const ask = () => postJson(modelPath(name, "next"), { context: FIRST_TEXT, top_k: 6 }, { signal }).then(
     ({ next }) => replace(place, bars(next.map((/** @type {any} */ { token, probability }) => ({ label: tokenText(token), value: probability })),
       { label: `Next word by ${name}`, heading: "Word" }).element),
-    (error) => message.show(error),
+    (error) => message.show(error, ask),
   );
+  ask();
   return h("section", { class: "card" }, h("h2", {}, "A first try"),
     h("p", { class: "quote" }, `“${FIRST_TEXT} `, h("span", { class: "blank" }, "…"), "”"), place,
     h("p", { class: "actions" }, h("a", { class: "button primary", href: link("next", { model: name, text: `${FIRST_TEXT} ` }) }, "Type your own")));
@@ -172,7 +173,7 @@ function showFigures(place, models, signal) {
   const message = notice(content);
   const load = async () => {
     /** @type {ModelDetail[]} */
-    const details = await Promise.all(models.map((model) => getJson(`v1/models/${encodeURIComponent(model.id)}`, { signal })));
+    const details = await Promise.all(models.map((model) => getJson(modelPath(model.id), { signal })));
     replace(content, figureTables(details));
   };
   const start = () => load().catch((error) => message.show(error, start));

@@ -98,9 +98,7 @@ export async function mountJob(root, id, open, signal) {
   }
 
   function show() {
-    const { text, look } = STATES[job.status] ?? { text: job.status, look: "" };
-    const again = job.attempt > 1 && h("span", { class: "tag warn" }, `resumed, attempt ${job.attempt}`);
-    replace(state, h("span", { class: `tag ${look}` }, text), " ", again);
+    replace(state, stateTags(job));
     const over = isOver(job.status);
     replace(waiting, over ? "" : job.waiting ? sentence(job.waiting) : "");
     if (job.error) replace(waiting, h("strong", {}, reasonOf(job.error)), ` ${sentence(job.error.message)}`);
@@ -204,6 +202,12 @@ function resultFigures({ result }) {
   const units = Object.entries({ "line by line": lines, "as one text": document }).flatMap(([unit, figures]) =>
     Object.entries(TELLING).flatMap(([name, title]) => (figures ? [[`${title}, ${unit}`, figures[name]]] : [])));
   return /** @type {[string, number][]} */ ([...units, ...Object.entries(others)].filter(([, value]) => typeof value === "number"));
+}
+
+/** Labels: the state in words, and whether it was resumed. @param {Job} job */
+export function stateTags(job) {
+  const { text, look } = STATES[job.status] ?? { text: job.status, look: "" };
+  return [h("span", { class: `tag ${look}` }, text), " ", job.attempt > 1 && h("span", { class: "tag warn" }, `resumed, attempt ${job.attempt}`)];
 }
 
 /** @param {number} seconds since 1970 */

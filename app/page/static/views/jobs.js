@@ -13,7 +13,7 @@ import { notice } from "../parts/notice.js";
 import { STATES, isOver, reasonOf, sentence } from "../parts/training/job_events.js";
 import { figureText, inWords } from "../parts/training/figure_names.js";
 import { kindOf } from "../parts/training/kinds.js";
-import { mountJob, when } from "./job.js";
+import { mountJob, stateTags, when } from "./job.js";
 
 /** @typedef {import("../parts/training/job_events.js").Job} Job */
 
@@ -74,10 +74,9 @@ export async function mount(root, parameters, signal) {
 
 /** @param {Job} job */
 function item(job) {
-  const { text, look } = STATES[job.status] ?? { text: job.status, look: "" };
   return h("li", { class: "card" },
     h("h2", {}, h("a", { href: link("jobs", { job: job.id }) }, job.model ?? job.id), " ", h("span", { class: "muted" }, kindOf(job.kind)?.label ?? inWords(job.kind))),
-    h("p", {}, h("span", { class: `tag ${look}` }, text), " ", job.attempt > 1 && h("span", { class: "tag warn" }, `resumed, attempt ${job.attempt}`), " ", standing(job)),
+    h("p", {}, stateTags(job), " ", standing(job)),
     h("p", { class: "muted" }, "Asked for ", when(job.created_at)));
 }
 

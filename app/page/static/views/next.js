@@ -4,9 +4,9 @@
  */
 
 import { remember } from "../core/address.js";
-import { getJson, postJson } from "../core/api.js";
+import { modelPath, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
-import { number, probability, tokenText } from "../core/format.js";
+import { chance, number, probability, tokenText } from "../core/format.js";
 import { bars } from "../parts/bars.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { debounced } from "../parts/debounced.js";
@@ -34,9 +34,8 @@ export async function mount(root, parameters, signal) {
   const count = h("select", { value: parameters.get("top_k") ?? "10", onchange: () => refresh() },
     COUNTS.map((k) => h("option", { value: k }, k === "0" ? "all" : k)));
   const why = h("input", { type: "checkbox", checked: parameters.get("why") === "1", onchange: () => refresh() });
-  const given = parameters.getAll("model");
   const picker = await modelPicker({
-    capability: "next", value: given.length ? given : await usualModels(signal), multiple: true, signal, onChange: () => refresh(),
+    capability: "next", value: parameters.getAll("model"), usual: usualModels, multiple: true, signal, onChange: () => refresh(),
   });
   root.append(h("div", { class: "card" },
     field("Text so far", text, "After a blank the next word is asked for; without one, the last word counts as half typed."),
@@ -60,7 +59,7 @@ export async function mount(root, parameters, signal) {
     const state = { text: text.value, top_k: count.value, word: wanted.value.trim(), why: why.checked };
     remember(addressOf(names, state));
     const request = requestOf(state);
-    if (names[0]) curl.show("POST", pathOf(names[0], "next"), request);
+    if (names[0]) curl.show("POST", modelPath(names[0], "next"), request);
     const models = names.map(picker.modelOf);
     const answers = await Promise.allSettled(names.map((name, at) => ask(name, request, state.word, models[at], mine)));
     mine.throwIfAborted();
@@ -83,14 +82,12 @@ export async function mount(root, parameters, signal) {
 
 /**
  * The largest n-gram model and the largest recurrent one: the two kinds to compare.
- * @param {AbortSignal} signal
- * @returns {Promise<string[]>}
+ * @param {ModelSummary[]} models
+ * @returns {string[]}
  */
-async function usualModels(signal) {
-  /** @type {ModelSummary[]} */
-  const models = (await getJson("v1/models", { signal })).data.filter((/** @type {ModelSummary} */ model) => model.newest && model.capabilities.includes("next"));
+function usualModels(models) {
   const largest = ["ngram", "lstm"].map((kind) =>
-    models.filter((model) => model.kind === kind).sort((a, b) => b.parameters - a.parameters)[0]);
+    models.filter((model) => model.newest && model.kind === kind).sort((a, b) => b.parameters - a.parameters)[0]);
   return largest.filter(Boolean).map((model) => model.name);
 }
 
@@ -114,14 +111,6 @@ function requestOf({ text, top_k, why }) {
 }
 
 /**
- * @param {string} name
- * @param {string} route
- */
-function pathOf(name, route) {
-  return `v1/models/${encodeURIComponent(name)}/${route}`;
-}
-
-/**
  * Ask for the distribution, where a word is looked for for its rank, and of a model of letters for whole words as well.
  * @param {string} name
  * @param {ReturnType<typeof requestOf>} request
@@ -130,13 +119,13 @@ function pathOf(name, route) {
  * @param {AbortSignal} signal
  */
 async function ask(name, request, word, model, signal) {
-  const answer = await postJson(pathOf(name, "next"), request, { signal });
+  const answer = await postJson(modelPath(name, "next"), request, { signal });
   const context = request.context.slice(0, request.context.length - (answer.typed ?? "").length);
   const rank = { text: word, context, eos: false, top_logprobs: 1 };
   const [ranked, whole] = await Promise.all([
-    word ? postJson(pathOf(name, "probability"), rank, { signal }) : null,
+    word ? postJson(modelPath(name, "probability"), rank, { signal }) : null,
     model && model.unit !== "word" && /\S$/.test(context)
-      ? postJson(pathOf(name, "complete"), { context, heal: true, top_k: 5 }, { signal }) : null,
+      ? postJson(modelPath(name, "complete"), { context, heal: true, top_k: 5 }, { signal }) : null,
   ]);
   return { answer, ranked: ranked?.results[0], whole };
 }
@@ -199,7 +188,7 @@ function figuresOf(answer, ranked, word, unit) {
 /** @param {any} token a token of the word that is looked for */
 function rankText(token) {
   const name = token.oov ? "unknown word, read as <unk>" : tokenText(token.token);
-  return `${name}: rank ${number(token.rank)}, ${probability(token.logprob === null ? 0 : Math.exp(token.logprob))}`;
+  return `${name}: rank ${number(token.rank)}, ${probability(chance(token.logprob))}`;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { remember } from "../core/address.js";
-import { postJson } from "../core/api.js";
+import { modelPath, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
 import { tokenText } from "../core/format.js";
 import { bars } from "../parts/bars.js";
@@ -81,8 +81,8 @@ export async function mount(root, parameters, signal) {
     const body = { text: text.value, window: Number(span.value) };
     if (!names.length) return;
     keep(); // a long text takes its time: the address has it before
-    curl.show("POST", pathOf(names[0], "analyze"), body);
-    const answers = await Promise.all(names.map((name) => postJson(pathOf(name, "analyze"), body, { signal: mine })));
+    curl.show("POST", modelPath(names[0], "analyze"), body);
+    const answers = await Promise.all(names.map((name) => postJson(modelPath(name, "analyze"), body, { signal: mine })));
     message.clear();
     characters = Array.from(body.text);
     readings = inCommon(answers.map((answer, at) => ({ name: names[at], ...answer.results[0] })));
@@ -114,18 +114,17 @@ export async function mount(root, parameters, signal) {
     picked = index;
     keep();
     strip.mark(index);
-    replace(detail, h("h2", {}, "The picked word"), index < 0 && h("p", { class: "muted" }, "Pick a word of the text, by pointer or with the arrow keys."));
-    if (index >= 0) showDetail(index);
-  };
-  const showDetail = (/** @type {number} */ index) => {
-    const unit = readings[0].units[index];
-    replace(detail, h("h2", {}, wordText(unit)), numbersTable(readings, index));
+    if (index < 0) {
+      replace(detail, h("h2", {}, "The picked word"), h("p", { class: "muted" }, "Pick a word of the text, by pointer or with the arrow keys."));
+      return;
+    }
+    replace(detail, h("h2", {}, wordText(readings[0].units[index])), numbersTable(readings, index));
     expect(index);
   };
   const expect = debounced(async (mine, /** @type {number} */ index) => {
     const context = characters.slice(0, readings[0].units[index].begin).join("");
     const answers = await Promise.all(readings.map(({ name }) =>
-      postJson(pathOf(name, "next"), { context, top_k: EXPECTED, special: true }, { signal: mine })));
+      postJson(modelPath(name, "next"), { context, top_k: EXPECTED, special: true }, { signal: mine })));
     const tables = answers.map((answer, at) => bars(answer.next.map((/** @type {any} */ token) => ({
       label: tokenText(token.token), value: token.probability, mark: token.token === readings[at].units[index].tokens[0]?.token,
     })), { label: `What ${readings[at].name} expected here`, max: 1 }).element);
@@ -133,12 +132,4 @@ export async function mount(root, parameters, signal) {
   }, { wait: 100, signal, onError: (error) => message.show(error) });
   numbered();
   read();
-}
-
-/**
- * @param {string} name
- * @param {string} route
- */
-function pathOf(name, route) {
-  return `v1/models/${encodeURIComponent(name)}/${route}`;
 }

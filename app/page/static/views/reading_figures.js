@@ -3,9 +3,8 @@
  * @module
  */
 
-import { h } from "../core/dom.js";
+import { h, scrolling } from "../core/dom.js";
 import { number, probability, tokenText } from "../core/format.js";
-import { scrolling } from "../parts/why.js";
 
 const FULL = 16; // bits that fill the bar of a word: one chance in 65,536
 const ALIKE = 0.5; // bits below which a difference gets no sign

@@ -129,9 +129,10 @@ export async function mount(root, parameters, signal) {
     start.disabled = true;
     try {
       // Asked a second time, the same request finds the job of the first, should its answer have been lost.
-      const request = JSON.stringify(body());
-      if (last.body !== request) last = { body: request, key: randomKey() };
-      const job = await postJson("v1/jobs", body(), { signal, headers: { "idempotency-key": last.key } });
+      const request = body();
+      const written = JSON.stringify(request);
+      if (last.body !== written) last = { body: written, key: randomKey() };
+      const job = await postJson("v1/jobs", request, { signal, headers: { "idempotency-key": last.key } });
       location.hash = link("jobs", { job: job.id, open: 1 });
     } catch (error) {
       message.show(error);

@@ -4,9 +4,9 @@
  */
 
 import { remember } from "../core/address.js";
-import { ApiError, events, postJson } from "../core/api.js";
+import { ApiError, events, modelPath, postJson } from "../core/api.js";
 import { h, replace } from "../core/dom.js";
-import { duration, number, probability, tokenText } from "../core/format.js";
+import { chance, duration, number, probability, tokenText } from "../core/format.js";
 import { bars } from "../parts/bars.js";
 import { curlBlock } from "../parts/curl_block.js";
 import { field, slider } from "../parts/field.js";
@@ -80,7 +80,7 @@ export async function mount(root, parameters, signal) {
     h("div", { class: "side" }, detail));
   root.append(result, curl.element);
 
-  const path = () => `v1/models/${encodeURIComponent(picker.value())}/generate`;
+  const path = () => modelPath(picker.value(), "generate");
   const options = () => ({
     temperature: sliders.temperature.value(), top_k: sliders.top_k.value(), top_p: sliders.top_p.value(), min_p: sliders.min_p.value(),
     ...(stop.value && { stop: unescaped(stop.value) }), ...(endless.checked && { ignore_end: true }),
@@ -147,11 +147,11 @@ export async function mount(root, parameters, signal) {
     const all = rows.some((one) => one.mark) ? rows : [...rows, drawn];
     replace(detail, h("h2", {}, tokenText(piece.token)),
       h("p", {}, piece.chosen ? "You chose it; it would have been drawn with " : "Drawn with ", h("strong", {}, probability(piece.sampling_probability)),
-        `. The model's own probability is ${probability(chance(piece))}.`),
+        `. The model's own probability is ${probability(chance(piece.logprob))}.`),
       bars(all.map((/** @type {any} */ one) => ({
         label: tokenText(one.token), value: one.sampling_probability, mark: one.mark,
         note: noteOf(one),
-        onclick: one.mark || one.token === "</s>" || !chance(one) ? undefined : () => goOn(index, one),
+        onclick: one.mark || one.token === "</s>" || !chance(one.logprob) ? undefined : () => goOn(index, one),
       })), { label: "What might have come", valueHeading: "Chance of being drawn" }).element,
       h("p", { class: "help" }, "Choose another one, and the model goes on from there."));
   };
@@ -192,14 +192,9 @@ function figuresOf(pieces, seed, seconds) {
   ].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)));
 }
 
-/** @param {{logprob: number | null}} token */
-function chance({ logprob }) {
-  return logprob === null ? 0 : Math.exp(logprob);
-}
-
 /** @param {any} token what is said where it is drawn with another probability than the model's own */
 function noteOf(token) {
-  const own = chance(token);
+  const own = chance(token.logprob);
   if (!own) return "impossible";
   if (Math.abs(token.sampling_probability - own) <= 0.02 * own) return "";
   return `${token.sampling_probability ? "" : "left out, "}model ${probability(own)}`;

@@ -23,7 +23,7 @@ const LOOKS = 6;
  * @param {number} y
  * @param {boolean} log
  */
-export const drawable = (y, log) => Number.isFinite(y) && (!log || y > 0);
+const drawable = (y, log) => Number.isFinite(y) && (!log || y > 0);
 
 /**
  * Axes that hold all points between two values of x.

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { number } from "../../core/format.js";
+import { capital, number } from "../../core/format.js";
 
 /** @type {Record<string, string>} */
 const NAMES = {
@@ -28,6 +28,5 @@ export function figureText(name, value) {
 
 /** A name of the API as words. @param {string} name */
 export function inWords(name) {
-  const text = name.replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return capital(name.replaceAll("_", " "));
 }

@@ -83,9 +83,8 @@ export async function fileChooser({ value, pastedName, onChange, signal }) {
   return {
     element,
     select,
-    message,
     value: () => select.value,
-    choose: (/** @type {string} */ id) => list(id),
+    choose: list,
     /** Say what the file must hold. @param {string} text */
     explain: (text) => replace(reads, text),
     /** Take files that are dropped on an element. @param {HTMLElement} target */

@@ -4,6 +4,7 @@
  */
 
 import { ApiError, events } from "../../core/api.js";
+import { capital } from "../../core/format.js";
 
 /**
  * A job, as `GET v1/jobs/{id}` tells it.
@@ -70,7 +71,7 @@ const REASONS = {
 export const reasonOf = (error) => REASONS[error.code] ?? "The job could not be done.";
 
 /** A message of the server as a sentence. @param {string} message */
-export const sentence = (message) => `${message.charAt(0).toUpperCase()}${message.slice(1).replace(/\.$/, "")}.`;
+export const sentence = (message) => `${capital(message).replace(/\.$/, "")}.`;
 
 /** An event as a sentence. @param {string} event @param {Record<string, any>} data */
 export function sentenceOf(event, data) {

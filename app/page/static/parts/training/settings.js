@@ -8,12 +8,13 @@
 import { getJson } from "../../core/api.js";
 import { h } from "../../core/dom.js";
 import { field } from "../field.js";
+import { inWords } from "./figure_names.js";
 import { FIXED } from "./kinds.js";
 
 /** @typedef {{type?: string, enum?: string[], items?: {enum?: string[]}, anyOf?: Schema[], properties?: Record<string, Schema>, default?: any, description?: string}} Schema */
 
-/** Tables of a request in words. @type {Record<string, string>} */
-const TABLES = { "": "Job", config: "Model", encoder: "Network", training: "Training", tokenizer: "Tokens", format: "Format of the file" };
+/** Tables of a request in words, in the order in which they are shown. @type {Record<string, string>} */
+const TABLES = { config: "Model", encoder: "Network", training: "Training", tokenizer: "Tokens", format: "Format of the file", "": "Job" };
 
 /** The API's description, fetched once. @type {Promise<any> | null} */
 let description = null;
@@ -41,7 +42,7 @@ export async function settings(kind, usual, chosen, onChange, signal) {
     if (inner) tables[name] = Object.entries(inner).map(([key, value]) => control(`${name}.${key}`, value));
     else (tables[""] ??= []).push(control(name, each));
   }
-  const names = Object.keys(TABLES).filter((name) => tables[name]?.length).sort((one, other) => Number(!one) - Number(!other));
+  const names = Object.keys(TABLES).filter((name) => tables[name]?.length);
   return names.map((name) => h("details", { class: "settings" }, h("summary", {}, TABLES[name]), h("div", { class: "columns" }, tables[name])));
 }
 
@@ -70,8 +71,7 @@ function controlOf(place, schema, usual, chosen, onChange) {
     else chosen[place] = plain.type === "string" ? asText(control.value) : plain.type === "array" ? asList(control.value) : control.value;
     onChange();
   });
-  const words = (place.split(".").pop() ?? "").replaceAll("_", " ");
-  return field(words.charAt(0).toUpperCase() + words.slice(1), control, schema.description?.replaceAll("`", ""));
+  return field(inWords(place.split(".").pop() ?? ""), control, schema.description?.replaceAll("`", ""));
 }
 
 /** A value of the address. @param {string} value @returns {any} */
