@@ -2,11 +2,10 @@
 
 import json
 import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.helpers.serving import Server, get, post, process, publish, recurrent, serving, stream, wait_for
+from tests.helpers.serving import get, loading, post, process, publish, recurrent, serving, stream, wait_for
 
 
 def test_server_without_models_serves_and_says_so(tmp_path: Path) -> None:
@@ -18,12 +17,7 @@ def test_server_without_models_serves_and_says_so(tmp_path: Path) -> None:
 
 def test_server_says_that_a_model_is_still_being_loaded(tmp_path: Path, monkeypatch) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
-    server = Server.of(tmp_path / "models")
-    go = threading.Event()
-    load = server.app.state.registry._load
-    monkeypatch.setattr(server.app.state.registry, "_load", lambda path: (go.wait(20), load(path))[1])
-    server.begin()
-    try:
+    with loading(tmp_path / "models", monkeypatch) as (server, go):
         wait_for(lambda: get(f"{server.url}/health/ready").json()["loading"] == ["lstm@1"])
         assert get(f"{server.url}/health/ready").status_code == 503
         assert get(f"{server.url}/health/live").status_code == 200
@@ -33,9 +27,6 @@ def test_server_says_that_a_model_is_still_being_loaded(tmp_path: Path, monkeypa
         go.set()
         wait_for(lambda: get(f"{server.url}/health/ready").status_code == 200)
         assert post(f"{server.url}/v1/models/lstm/next", json={}).status_code == 200
-    finally:
-        go.set()
-        server.stop()
 
 
 def test_server_finishes_running_requests_at_sigterm(tmp_path: Path) -> None:

@@ -25,11 +25,9 @@ from app.stores import Stores
 from app.worker.workspaces import Workspaces
 from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
-from models.composite.config import MixtureConfig
-from models.composite.mixture import MixtureModel
 from models.errors import CheckpointNotFound, InvalidInput
 from tests.app.storage.test_file_store import put, stored
-from tests.helpers.serving import get, ngram, post, publish, serving, wait_for
+from tests.helpers.serving import get, ngram, post, publish, publish_mixture, serving, wait_for
 
 ALL = {"keep_unused_files_days": 10, "keep_finished_jobs_days": 10, "keep_versions": 1}
 
@@ -102,15 +100,6 @@ def evaluation(model: str) -> NewJob:
 def publish_versions(process: Process, count: int, name: str = "words") -> None:
     for order in range(1, count + 1):
         publish(process.settings.checkpoints, name, ngram(order=order))
-
-
-def mix(process: Process, *members: str) -> None:
-    """Publish a mixture of models."""
-    process.registry.refresh()
-    found = [process.registry.get(member) for member in members]
-    weights = MixtureConfig((1 / len(found),) * len(found))
-    mixture = MixtureModel(weights, [served.checkpoint.member_model for served in found])
-    publish(process.settings.checkpoints, "mix", mixture, members=[served.ref for served in found])
 
 
 def test_sweep_of_default_settings_deletes_nothing(tmp_path: Path) -> None:
@@ -219,7 +208,7 @@ def test_sweep_keeps_what_either_setting_keeps(
 def test_sweep_keeps_versions_that_something_refers_to(process: Process) -> None:
     publish_versions(process, 5)
     process.stores.aliases.put("production", "words", 1, lambda: None)
-    mix(process, "words@2", "words@5")
+    publish_mixture(process.settings.checkpoints, "mix", "words@2", "words@5")
     job = process.stores.jobs.create(evaluation("words@3"))
     assert process.sweep(days=1) == {"model": 1}  # words@4
     assert process.published == ["mix@1", "words@1", "words@2", "words@3", "words@5"]

@@ -168,3 +168,11 @@ def children(pid: int) -> list[int]:
             int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()
         ]
     return []
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and not only its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

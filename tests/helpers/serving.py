@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import numpy as np
+import pytest
 import torch
 import uvicorn
 from fastapi import FastAPI
@@ -25,8 +26,11 @@ from app.main import create_app
 from app.server.server import uvicorn_config
 from models.checkpoint.card import Provenance
 from models.checkpoint.counts_file import COUNTS_FILE, counts_tensors
-from models.checkpoint.repository import CheckpointRef
+from models.checkpoint.load import load
+from models.checkpoint.repository import CheckpointRef, resolve
 from models.checkpoint.save import save
+from models.composite.config import MixtureConfig
+from models.composite.mixture import MixtureModel
 from models.model import Model
 from models.neural.config import RecurrentConfig
 from models.neural.encoder.config import EncoderConfig
@@ -129,6 +133,13 @@ def publish_with_counts(
     return publish(root, name, model, tokenizer, extra_files={COUNTS_FILE: counts_tensors(counts.levels)})
 
 
+def publish_mixture(root: Path, name: str, *members: str) -> CheckpointRef:
+    """Publish a mixture of models of `root`, which all have the same weight."""
+    refs = [resolve(root, member) for member in members]
+    weights = MixtureConfig((1 / len(refs),) * len(refs))
+    return publish(root, name, MixtureModel(weights, [load(ref.path).member_model for ref in refs]), members=refs)
+
+
 def publish_all(root: Path) -> None:
     """words, counts (with zero probabilities), letters, lstm, gru."""
     publish(root, "words", ngram())
@@ -180,6 +191,20 @@ def serving(checkpoints: Path, **settings: object) -> Iterator[Server]:
         server.stop()
 
 
+@contextmanager
+def loading(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, threading.Event]]:
+    """A server that loads models only once the event is set."""
+    server, go = Server.of(checkpoints), threading.Event()
+    load_now = server.app.state.registry._load
+    monkeypatch.setattr(server.app.state.registry, "_load", lambda path: (go.wait(60), load_now(path))[1])
+    server.begin()
+    try:
+        yield server, go
+    finally:
+        go.set()
+        server.stop()
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 60, pause: float = 0.01) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -225,8 +250,10 @@ def busy(server: Server, model: str) -> Iterator[None]:
 
 
 @contextmanager
-def process(checkpoints: Path, data: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`nextword serve` and its address."""
+def process(
+    checkpoints: Path, data: Path, log: IO[bytes] | None = None, **settings: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`nextword serve` and its address; it is killed at the end, and what it logs goes to `log`, where there is one."""
     command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--no-worker"]
     folders = ["--checkpoints", str(checkpoints), "--data", str(data)]
     environment = {
@@ -236,7 +263,9 @@ def process(checkpoints: Path, data: Path, **settings: str) -> Iterator[tuple[su
         "NEXTWORD_MAX_PENDING_TOKENS": "10000000",
         **settings,
     }
-    with subprocess.Popen([*command, *folders], stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with subprocess.Popen(
+        [*command, *folders], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+    ) as server:
         try:
             lines = iter(server.stdout.readline, "")
             url = next(line for line in lines if "/v1/models" in line).split()[-1].removesuffix("/v1/models")

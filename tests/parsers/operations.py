@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 from app.cli.archive import read_archive, write_archive
@@ -14,7 +13,7 @@ from app.storage.key_file import read_key_file
 from app.stores import Stores
 from models.errors import NextwordError
 from tests.helpers.serving import naive_bayes, publish
-from tests.parsers.parser import Parser, require
+from tests.parsers.parser import Parser, given, require
 
 _RECIPES = [
     b'name = "a"\nfiles = ["a.txt"]\nmemory = "1G"\n[model]\nkind = "ngram"\norder = 3\n[tokenizer]\nkind = "bpe"\n',
@@ -28,10 +27,6 @@ _KEYS = (
     + b"a" * 64
     + b'"\nscopes = ["admin"]\nexpires = 2030-01-01T00:00:00Z\n'
 )
-
-
-def _samples(samples: list[bytes], _: Path) -> list[bytes]:
-    return samples
 
 
 def _read_recipe(path: Path) -> None:
@@ -77,9 +72,9 @@ def _read_archive(path: Path) -> None:
 
 
 PARSERS = [
-    Parser("recipe", "app.schemas.recipes", "file", "lines", partial(_samples, _RECIPES), _read_recipe),
-    Parser("composition", "app.schemas.recipes", "file", "lines", partial(_samples, [_COMPOSITION]), _read_composition),
-    Parser("API keys", "app.storage.key_file", "file", "lines", partial(_samples, [_KEYS]), _read_keys),
+    Parser("recipe", "app.schemas.recipes", "file", "lines", given(_RECIPES), _read_recipe),
+    Parser("composition", "app.schemas.recipes", "file", "lines", given([_COMPOSITION]), _read_composition),
+    Parser("API keys", "app.storage.key_file", "file", "lines", given([_KEYS]), _read_keys),
     Parser(
         *("archive", "app.cli.archive", "file", "archive", _archive_samples, _read_archive),
         refusals=(NextwordError, OSError),

@@ -35,6 +35,11 @@ class InvalidResult(AssertionError):
     """A result of a parser that is none, such as a probability above one."""
 
 
+def given(samples: Sequence[bytes]) -> Callable[[Path], Sequence[bytes]]:
+    """Samples that need not be made."""
+    return lambda _: samples
+
+
 def require(is_sound: object, message: str) -> None:
     """Raise InvalidResult with the message unless the condition holds."""
     if not is_sound:

@@ -21,7 +21,7 @@ from app.schemas.openai.completion_request import CompletionRequest
 from app.schemas.trades.rescore import RescoreRequest
 from models.checkpoint.model_name import parse_model
 from models.errors import NextwordError
-from tests.parsers.parser import Parser, require
+from tests.parsers.parser import Parser, given, require
 
 _BODIES: list[tuple[str, type[BaseModel], bytes]] = [
     ("next", NextRequest, b'{"context": ["the cat", "a"], "top_k": 3, "prefix": "s", "explain": false}'),
@@ -41,10 +41,6 @@ _JOBS = [
     b'{"kind": "import", "name": "a", "file": "file-1", "tokenizer": {"normalize": ["nfc"]}}',
     b'{"kind": "tune", "model": "a", "validation_file": "file-1"}',
 ]
-
-
-def _samples(samples: list[bytes], _: Path) -> list[bytes]:
-    return samples
 
 
 def _read_body(kind: type[BaseModel], path: Path) -> None:
@@ -135,7 +131,7 @@ PARSERS = [
             "app.http.json_body",
             "request",
             "json",
-            partial(_samples, [sample]),
+            given([sample]),
             partial(_read_body, kind),
             refusals=_BODY_REFUSALS,
         )
@@ -146,14 +142,12 @@ PARSERS = [
         "app.schemas.jobs",
         "request",
         "json",
-        partial(_samples, _JOBS),
+        given(_JOBS),
         _read_job,
         refusals=_BODY_REFUSALS,
     ),
     Parser("records", "app.http.records", "request", "json", _record_samples, _read_records),
-    Parser("form", "app.http.multipart_upload", "request", "lines", partial(_samples, [_FORM, _EXTENDED]), _read_form),
-    Parser("content type", "app.http.request_body", "request", "lines", partial(_samples, _TYPES), _read_type),
-    Parser(
-        "model's name", "models.checkpoint.model_name", "request", "bytes", partial(_samples, [b"words@12"]), _read_name
-    ),
+    Parser("form", "app.http.multipart_upload", "request", "lines", given([_FORM, _EXTENDED]), _read_form),
+    Parser("content type", "app.http.request_body", "request", "lines", given(_TYPES), _read_type),
+    Parser("model's name", "models.checkpoint.model_name", "request", "bytes", given([b"words@12"]), _read_name),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.core.plain_lines import PlainStream, escape_controls
-from tests.helpers.serving import get, ngram, publish, wait_for
+from tests.helpers.serving import get, ngram, process, publish, wait_for
 
 FORGED = "\r\n2026-01-01 00:00:00,000 ERROR   app forged\x1b[2J\x07\x9b1m\u202e"
 ESCAPED = r"\r\n2026-01-01 00:00:00,000 ERROR   app forged\x1b[2J\x07\x9b1m\u202e"
@@ -46,20 +45,16 @@ def test_server_and_command_line_write_no_controls_of_a_card_a_request_or_a_name
     card.write_text(json.dumps({**json.loads(card.read_text()), "kind": f"ngram{FORGED}"}))
     staged.parent.rename(root / "odd")
     (root / f"words\x1b[2J{FORGED.strip()}").mkdir()
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--checkpoints", str(root)]
     log = tmp_path / "log"
-    environment = {**os.environ, "NEXTWORD_LOG_FORMAT": log_format}
-    with log.open("wb") as stderr:
-        arguments = [*command, "--data", str(tmp_path / "data"), "--no-worker"]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as server:
-            try:
-                assert server.stdout is not None
-                url = next(line for line in server.stdout if "/v1/models" in line).split()[-1]
-                wait_for(lambda: b"odd@1 cannot be used" in log.read_bytes())
-                for path in ("/words%0d%0aforged%1b[2J", "/odd%1b/next", "?after=%0d%0a%1b"):
-                    get(url + path, headers={"x-request-id": "caf\xe9".encode()})
-            finally:
-                server.terminate()
+    with (
+        log.open("wb") as stderr,
+        process(root, tmp_path / "data", stderr, NEXTWORD_LOG_FORMAT=log_format) as (server, url),
+    ):
+        wait_for(lambda: b"odd@1 cannot be used" in log.read_bytes())
+        for path in ("/words%0d%0aforged%1b[2J", "/odd%1b/next", "?after=%0d%0a%1b"):
+            get(f"{url}/v1/models{path}", headers={"x-request-id": "caf\xe9".encode()})
+        server.terminate()
+        server.wait(60)
     ask = [sys.executable, "-m", "app.cli.main", "next", f"odd{FORGED}", "--checkpoints", str(root)]
     done = subprocess.run(ask, capture_output=True, check=False)
     assert done.returncode == 1

@@ -14,16 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from models.checkpoint.card import FileDigest, Provenance
+from models.checkpoint.card import FileDigest
 from models.checkpoint.load import load
-from models.checkpoint.save import save
-from models.composite.config import MixtureConfig
-from models.composite.mixture import MixtureModel
 from models.ngram.backoff_table import BackoffTable
 from models.ngram.model import NgramModel
 from models.ngram.trie_builder import pack
 from models.utils.files import write_tensors
-from tests.helpers.serving import WORDS, Server, metrics, ngram, publish, serving, wait_for
+from tests.helpers.serving import Server, metrics, ngram, publish, publish_mixture, serving, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -243,9 +240,7 @@ def test_delete_model_answers_while_the_model_is_being_loaded(
 @pytest.mark.parametrize("version", ["01", "1.", "+1", "1 ", "\uff11", "\u0661", "0", "-1", "1" * 400, "1@1", ""])
 def test_delete_model_reads_a_version_in_one_way(root: Path, client: httpx.Client, version: str) -> None:
     if not (root / "member").exists():
-        members = [publish(root, "member", ngram(order=order)) for order in (1, 2)]
-        mixed = MixtureModel(MixtureConfig((0.5, 0.5)), [load(member.path).model for member in members])
-        save(root, "mixed", mixed, WORDS, Provenance("none", "none"), members=members)
+        publish_mixture(root, "mixed", *(publish(root, "member", ngram(order=order)).id for order in (1, 2)))
         wait_for(lambda: "mixed@1" in ids(client))
     assert code(client.delete(f"/v1/models/member@{version}"))[0] in (400, 404)
     assert code(client.get(f"/v1/models/member@{version}"))[0] == 404

@@ -15,14 +15,11 @@ import pytest
 from app.core.exceptions import ModelLoading
 from app.engine import model_registry
 from app.engine.model_registry import ModelRegistry
-from models.checkpoint.card import Provenance
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef
-from models.checkpoint.save import save
-from models.composite.config import MixtureConfig
 from models.composite.mixture import MixtureModel
 from models.errors import CheckpointDamaged, CheckpointNotFound
-from tests.helpers.serving import WORDS, Server, get, ngram, post, publish, serving, stream, wait_for
+from tests.helpers.serving import Server, get, ngram, post, publish, publish_mixture, serving, stream, wait_for
 
 
 @pytest.fixture
@@ -150,9 +147,7 @@ def test_registry_does_not_serve_what_is_gone(root: Path) -> None:
 
 
 def mixture(root: Path, *members: CheckpointRef) -> CheckpointRef:
-    parts = [load(entry.path).model for entry in members]
-    model = MixtureModel(MixtureConfig((1 / len(parts),) * len(parts)), parts)
-    return save(root, "all", model, WORDS, Provenance("none", "none"), members=members)
+    return publish_mixture(root, "all", *(member.id for member in members))
 
 
 def test_registry_loads_a_mixture_after_its_members_and_shares_them(root: Path) -> None:

@@ -21,7 +21,7 @@ from app.schemas.jobs.answers import JobAnswer
 from app.storage.sample_file import SAMPLE_ID
 from app.storage.tables import Status
 from app.worker import processor_share
-from tests.helpers.jobs import ask, over, working
+from tests.helpers.jobs import PACE, ask, over, working
 from tests.helpers.serving import Server, serving, wait_for
 
 QUEUED = Job(
@@ -110,7 +110,7 @@ def test_seconds_left_falls_while_a_job_runs(job: Job, seconds: float | None) ->
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(outlook, "CLAIM_SECONDS", 0.3)
     monkeypatch.setattr(processor_share, "WINDOW_SECONDS", 1.0)
-    with serving(tmp_path / "checkpoints", heartbeat_seconds=0.1, job_niceness=0, job_threads=1) as running:
+    with serving(tmp_path / "checkpoints", **PACE) as running:
         yield running
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.helpers.serving import ENDLESS, Server, get, post, serving, stream, wait_for
+from tests.helpers.serving import ENDLESS, Server, get, post, process, serving, stream, wait_for
 
 SECRET = "sesquipedalian"
 
@@ -171,20 +168,13 @@ def test_request_line_shows_the_beginning_of_a_body_where_it_is_asked_for(
 
 
 def test_request_lines_of_several_processes_are_whole_and_there_once(checkpoints: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "NEXTWORD_LOG_FORMAT": "json", "NEXTWORD_DATA": str(tmp_path / "data")}
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--checkpoints", str(checkpoints)]
-    log = tmp_path / "log"
-    with log.open("wb") as stderr:
-        arguments = [*command, "--no-worker", "--workers", "2"]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as server:
-            try:
-                assert server.stdout is not None
-                url = next(line for line in server.stdout if "/v1/models" in line).split()[-1]
-                wait_for(lambda: log.read_text().count("serving words@1") == 2)
-                with ThreadPoolExecutor(8) as pool:
-                    list(pool.map(lambda i: get(url, headers={"x-request-id": f"nr-{i}"}), range(80)))
-            finally:
-                server.terminate()
+    log, settings = tmp_path / "log", {"NEXTWORD_LOG_FORMAT": "json", "NEXTWORD_WORKERS": "2"}
+    with log.open("wb") as stderr, process(checkpoints, tmp_path / "data", stderr, **settings) as (server, url):
+        wait_for(lambda: log.read_text().count("serving words@1") == 2)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda i: get(f"{url}/v1/models", headers={"x-request-id": f"nr-{i}"}), range(80)))
+        server.terminate()
+        server.wait(60)
     records = [json.loads(line) for line in log.read_text().splitlines()]
     numbered = [record["id"] for record in records if str(record.get("id")).startswith("nr-")]
     assert sorted(numbered) == sorted(f"nr-{i}" for i in range(80))

@@ -6,15 +6,12 @@ The fixtures end with this package: a running Playwright takes the thread's even
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from models.checkpoint.load import load
-from models.checkpoint.repository import CheckpointRef
-from models.composite.config import MixtureConfig
-from models.composite.mixture import MixtureModel
 from models.ngram.config import NgramConfig
 from tests.helpers.browser import CHROMIUM, FLAGS
 from tests.helpers.serving import (
@@ -23,6 +20,7 @@ from tests.helpers.serving import (
     fill_in,
     publish,
     publish_all,
+    publish_mixture,
     publish_with_counts,
     reader,
     serving,
@@ -42,9 +40,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_with_counts(root, "counted", NgramConfig(order=3, smoothing="kneser_ney"), TEXT)
     for name, model in (("classifier", classifier()), ("tagger", tagger()), ("fill", fill_in()), ("reader", reader())):
         publish(root, name, model)
-    members = [load(root / name / "1").member_model for name in ("words", "lstm")]
-    refs = [CheckpointRef(name, 1, root / name / "1") for name in ("words", "lstm")]
-    publish(root, "mix", MixtureModel(MixtureConfig((0.5, 0.5)), members), members=refs)
+    publish_mixture(root, "mix", "words", "lstm")
     return root
 
 
@@ -74,12 +70,20 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, service: str, complaints: list[str]) -> Iterator[Page]:
     """A fresh tab on the service, as in `page.goto("/#/next?model=words")`; complaints fail the test."""
-    with browser.new_context(base_url=service, viewport={"width": 1280, "height": 900}) as context:
+    with tab_on(browser, service, complaints) as tab:
+        yield tab
+
+
+@contextmanager
+def tab_on(browser: Browser, url: str, complaints: list[str] | None = None) -> Iterator[Page]:
+    """A fresh tab; where there is a list for its complaints, they fail the test at the end."""
+    with browser.new_context(base_url=url, viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(TIMEOUT)
         tab = context.new_page()
-        watch(tab, service, complaints)
+        if complaints is not None:
+            watch(tab, url, complaints)
         yield tab
-    assert complaints == []
+    assert not complaints
 
 
 def watch(tab: Page, service: str, complaints: list[str]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.storage.findings import SHIPPED, record
+from app.storage.findings import record
+from tests.app.routes.test_findings import shipped
 from tests.helpers.serving import get
 
 
@@ -98,7 +99,7 @@ def test_course_shows_the_claims_of_one_verdict(page: Page, findings: list[dict[
 def measured(models: Any) -> Iterator[dict[str, Any]]:
     """A finding of this machine beside the shipped one, and a file that is none."""
     folder = models.with_name(f"{models.name}-data") / "findings"
-    finding: dict[str, Any] = json.loads((SHIPPED / "families.json").read_text())
+    finding = shipped("families")
     finding["claims"][0]["verdict"] = "not decided"
     record(folder, "families", json.dumps(finding))
     record(folder, "broken", "[]")
@@ -113,7 +114,7 @@ def test_course_tells_what_was_measured_here_from_what_was_shipped(page: Page, m
     expect(card.locator(".muted .tag")).to_have_text("measured on this machine")
     first = card.locator(".claims li").first
     expect(first.locator(".tag")).to_have_text("? not decided")
-    shipped = json.loads((SHIPPED / "families.json").read_text())["claims"][0]["verdict"]
-    expect(first).to_contain_text(f"(shipped: {shipped})")
+    verdict = shipped("families")["claims"][0]["verdict"]
+    expect(first).to_contain_text(f"(shipped: {verdict})")
     expect(page.get_by_text("broken")).to_be_visible()
     expect(page.get_by_role("region", name="All claims")).to_contain_text("1 of ")

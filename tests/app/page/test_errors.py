@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from app.core.api_keys import KeyLimits
-from tests.app.page.conftest import TIMEOUT
+from tests.app.page.conftest import tab_on
 from tests.helpers.fleet import fleet
-from tests.helpers.serving import Server, get, ngram, publish, recurrent, serving, wait_for
-
-
-@contextmanager
-def tab_of(browser: Browser, url: str) -> Iterator[Page]:
-    """A tab in which the console may complain of refused requests."""
-    with browser.new_context(base_url=url) as context:
-        context.set_default_timeout(TIMEOUT)
-        yield context.new_page()
+from tests.helpers.serving import Server, get, loading, ngram, publish, recurrent, serving, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +34,7 @@ def new_key(server: Server, name: str, *scopes: str, **limits: int) -> str:
 
 def test_key_is_asked_for_kept_in_the_tab_and_sent(browser: Browser, guarded: Server) -> None:
     key = new_key(guarded, "reader", "infer")
-    with tab_of(browser, guarded.url) as page:
+    with tab_on(browser, guarded.url) as page:
         page.goto("/")
         dialog = page.get_by_role("dialog", name="API key")
         expect(dialog).to_contain_text("an API key is needed")
@@ -68,7 +57,7 @@ def test_key_is_asked_for_kept_in_the_tab_and_sent(browser: Browser, guarded: Se
 
 def test_key_that_is_not_given_leaves_a_way_to_give_it(browser: Browser, guarded: Server) -> None:
     key = new_key(guarded, "later", "infer")
-    with tab_of(browser, guarded.url) as page:
+    with tab_on(browser, guarded.url) as page:
         page.goto("/")
         page.get_by_role("dialog").press("Escape")
         expect(page.get_by_role("alert")).to_contain_text("The server wants a key.")
@@ -80,7 +69,7 @@ def test_key_that_is_not_given_leaves_a_way_to_give_it(browser: Browser, guarded
 
 def test_key_without_the_scope_is_said_so(browser: Browser, guarded: Server) -> None:
     key = new_key(guarded, "looker", "infer")
-    with tab_of(browser, guarded.url) as page:
+    with tab_on(browser, guarded.url) as page:
         page.goto("/#/jobs")
         page.get_by_role("textbox", name="Key").fill(key)
         page.get_by_role("button", name="Use it").click()
@@ -90,7 +79,7 @@ def test_key_without_the_scope_is_said_so(browser: Browser, guarded: Server) -> 
 
 def test_refusal_for_too_many_requests_says_busy_and_when_to_try_again(browser: Browser, guarded: Server) -> None:
     key = new_key(guarded, "limited", "infer", requests_per_minute=1)
-    with tab_of(browser, guarded.url) as page:
+    with tab_on(browser, guarded.url) as page:
         page.goto("/")
         page.get_by_role("textbox", name="Key").fill(key)
         page.get_by_role("button", name="Use it").click()
@@ -101,22 +90,14 @@ def test_refusal_for_too_many_requests_says_busy_and_when_to_try_again(browser: 
 
 def test_refusal_while_a_model_is_loaded_says_so(browser: Browser, tmp_path: Path, monkeypatch) -> None:
     publish(tmp_path / "models", "lstm", recurrent())
-    server = Server.of(tmp_path / "models")
-    go = threading.Event()
-    load = server.app.state.registry._load
-    monkeypatch.setattr(server.app.state.registry, "_load", lambda path: (go.wait(60), load(path))[1])
-    server.begin()
-    try:
+    with loading(tmp_path / "models", monkeypatch) as (server, go):
         wait_for(lambda: get(f"{server.url}/v1/models").json()["loading"] == ["lstm@1"])
-        with tab_of(browser, server.url) as page:
+        with tab_on(browser, server.url) as page:
             page.goto("/")
             expect(page.get_by_text("Being loaded: lstm@1.")).to_be_visible()
             go.set()
             expect(page.get_by_role("heading", name="lstm", exact=True)).to_be_visible()
             expect(page.get_by_text("Being loaded")).to_have_count(0)
-    finally:
-        go.set()
-        server.stop()
 
 
 def test_slow_server_is_waited_for_and_said_so(page: Page) -> None:
@@ -154,9 +135,8 @@ def test_server_that_dies_in_the_middle_of_a_stream_and_comes_back(
     for name in ("MAX_TOKENS", "MAX_PENDING_TOKENS"):
         monkeypatch.setenv(f"NEXTWORD_{name}", "1000000")
     with fleet(tmp_path, f"sqlite:///{tmp_path}/jobs.sqlite3", beside=True) as running:
-        url = f"http://127.0.0.1:{running.port}"
-        wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
-        with tab_of(browser, url) as page:
+        running.until(lambda: running.client.get("/health/ready"))
+        with tab_on(browser, running.url) as page:
             page.goto("/")
             expect(page.locator("table.bars")).to_be_visible()
             page.evaluate(f"() => {{ globalThis.ended = ({STREAM})() }}")
@@ -170,13 +150,6 @@ def test_server_that_dies_in_the_middle_of_a_stream_and_comes_back(
             page.evaluate("location.hash = '#/home?again=1'")
             expect(page.get_by_role("alert")).to_contain_text("The server is down.")
             running.begin("service")
-            wait_for(lambda: _answers(f"{url}/health/ready"))
+            running.until(lambda: running.client.get("/health/ready"))
             page.get_by_role("button", name="Try again").click()
             expect(page.get_by_role("heading", name="lstm", exact=True)).to_be_visible()
-
-
-def _answers(url: str) -> bool:
-    try:
-        return get(url).status_code == 200
-    except httpx.TransportError:
-        return False

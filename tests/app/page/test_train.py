@@ -11,11 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from models.recipes.task_kinds import TASK_KINDS
 from tests.app.page.drawn_lines import Line, drawn_lines, off_the_line
-from tests.helpers.jobs import over, upload, working
+from tests.helpers.jobs import PACE, over, upload, working
 from tests.helpers.serving import TEXT, Server, serving, wait_for
 
-PACE = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
-CORPUS = TEXT
 PATIENCE = 240_000
 """Milliseconds that a job may take on a busy machine."""
 EXAMPLES = {
@@ -36,7 +34,7 @@ STARTED = re.compile(r"#/jobs\?job=(job-\w+)&open=1")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service with a worker, and no model."""
     checkpoints = tmp_path_factory.mktemp("train") / "checkpoints"
-    with serving(checkpoints, **PACE) as running, working(running):
+    with serving(checkpoints, **PACE, job_save_seconds=0.2) as running, working(running):
         yield running
 
 
@@ -76,7 +74,7 @@ def measured(client: httpx.Client, job: dict, name: str) -> Line:
 def test_train_makes_an_ngram_model_of_a_file_and_opens_it(page: Page, client: httpx.Client) -> None:
     page.goto("/#/train")
     expect(page.get_by_label("File", exact=True)).to_have_value("file-sample")
-    content = CORPUS.encode()
+    content = TEXT.encode()
     page.get_by_label("Upload one").set_input_files({"name": "birds.txt", "mimeType": "text/plain", "buffer": content})
     expect(page.get_by_text("birds.txt is uploaded and chosen.")).to_be_visible()
     file = client.get("/v1/files").json()["data"][0]
@@ -96,7 +94,7 @@ def test_train_makes_an_ngram_model_of_a_file_and_opens_it(page: Page, client: h
 
 
 def test_train_shows_the_curves_of_a_network_as_it_was_measured(page: Page, client: httpx.Client) -> None:
-    file = upload(client, CORPUS, "lines.txt")
+    file = upload(client, TEXT, "lines.txt")
     page.goto(f"/#/train?kind=lstm&size=tiny&file={file}&name=small&config.batch_size=4&config.bptt=8")
     page.get_by_text("Advanced settings").click()
     page.locator("summary", has_text="Model").click()

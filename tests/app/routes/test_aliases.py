@@ -9,13 +9,8 @@ import httpx
 import pytest
 
 from app.schemas.models import AliasAnswer, AliasList
-from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
-from models.checkpoint.repository import resolve
-from models.checkpoint.save import save
-from models.composite.config import MixtureConfig
-from models.composite.mixture import MixtureModel
-from tests.helpers.serving import WORDS, Server, ngram, publish, serving, wait_for
+from tests.helpers.serving import Server, ngram, publish, publish_mixture, serving, wait_for
 
 
 @pytest.fixture
@@ -154,10 +149,7 @@ def test_delete_model_is_refused_while_an_alias_refers_to_it(client: httpx.Clien
 
 
 def test_delete_model_is_refused_while_a_mixture_refers_to_it(client: httpx.Client, own: Server) -> None:
-    root = own.app.state.settings.checkpoints
-    members = [resolve(root, f"demo@{version}") for version in (1, 2)]
-    model = MixtureModel(MixtureConfig((0.5, 0.5)), [load(entry.path).model for entry in members])
-    save(root, "mix", model, WORDS, Provenance("none", "none"), members=members)
+    publish_mixture(own.app.state.settings.checkpoints, "mix", "demo@1", "demo@2")
     answer = client.delete("/v1/models/demo@1")
     assert refused(answer) == (409, "model_in_use")
     assert "mix@1" in answer.json()["error"]["message"]

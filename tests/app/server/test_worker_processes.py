@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,8 @@ import httpx
 from app.core.settings import Settings
 from app.server.worker_processes import settings_per_process
 from models.language_model import LanguageModel
-from tests.helpers.serving import get, ngram, post, publish, wait_for
-
-
-def children(process: int) -> set[int]:
-    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    threads = Path(f"/proc/{process}/task").iterdir()
-    return {int(pid) for thread in threads for pid in (thread / "children").read_text().split()} | set(map(int, found))
+from tests.helpers.fleet import children, is_running
+from tests.helpers.serving import get, ngram, post, process, publish, wait_for
 
 
 def answers(url: str, model: str) -> bool:
@@ -41,26 +35,18 @@ def steady(url: str, model: str) -> bool:
 def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Two servers of the model `words`, and their address."""
     publish(folder / "models", "words", model)
-    folders = ["--checkpoints", str(folder / "models"), "--data", str(folder / "data")]
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--workers", "2", "--port", "0", "--no-worker", *folders]
-    environment = {**os.environ, "NEXTWORD_RELOAD_SECONDS": "0.1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as service:
-        try:
-            assert service.stdout is not None
-            lines = iter(service.stdout.readline, "")
-            url = next(line for line in lines if "/v1/models" in line).split()[-1].removesuffix("/v1/models")
-            wait_for(lambda: steady(url, "words"))
-            yield service, url
-        finally:
-            service.kill()
+    settings = {"NEXTWORD_WORKERS": "2", "NEXTWORD_RELOAD_SECONDS": "0.1"}
+    with process(folder / "models", folder / "data", **settings) as (service, url):
+        wait_for(lambda: steady(url, "words"))
+        yield service, url
 
 
 def test_server_processes_are_one_service(tmp_path: Path) -> None:
     with several(tmp_path, ngram()) as (service, url):
         wait_for(lambda: len(children(service.pid)) == 2)
-        begun = children(service.pid)
+        begun = set(children(service.pid))
         os.kill(min(begun), signal.SIGKILL)
-        wait_for(lambda: len(children(service.pid) - begun) == 1 and steady(url, "words"))
+        wait_for(lambda: len(set(children(service.pid)) - begun) == 1 and steady(url, "words"))
 
         publish(tmp_path / "models", "words", ngram(order=2))  # version 2
         wait_for(lambda: answers(url, "words@2"))
@@ -70,6 +56,7 @@ def test_server_processes_are_one_service(tmp_path: Path) -> None:
         assert get(f"{url}/health/ready").json()["models"] == ["words@1", "words@2"]
 
         last = children(service.pid)
+        assert last
         service.send_signal(signal.SIGTERM)
         assert service.wait(60) == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in last)
@@ -78,21 +65,14 @@ def test_server_processes_are_one_service(tmp_path: Path) -> None:
 def test_server_processes_end_at_once_at_a_second_signal(tmp_path: Path) -> None:
     with several(tmp_path, ngram()) as (service, _):
         last = children(service.pid)
+        assert last
         for server in last:
             os.kill(server, signal.SIGSTOP)  # as one that has much to finish
         service.send_signal(signal.SIGTERM)
         time.sleep(0.5)  # a signal that comes while another waits to be seen is lost
         service.send_signal(signal.SIGTERM)
         assert service.wait(20) == -signal.SIGTERM
-    wait_for(lambda: not any(running(pid) for pid in last))
-
-
-def running(process: int) -> bool:
-    """Whether it is there, and not only its status."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    wait_for(lambda: not any(is_running(pid) for pid in last))
 
 
 def test_settings_per_process_share_out_threads(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from app.storage.database import sqlite_url
 from app.storage.sample_file import SAMPLE_ID
-from tests.helpers.jobs import LSTM, ask, left_over, over, upload, working
+from tests.helpers.jobs import LSTM, PACE, ask, left_over, over, upload, working
 from tests.helpers.serving import Server, serving, wait_for
 from tests.helpers.texts import some_text
 
@@ -45,8 +45,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def small(request: pytest.FixtureRequest, disk: Path, tmp_path: Path) -> Iterator[Server]:
     """A service that has little room for its data, or for its models; its database has all it wants."""
     places = {"data": tmp_path / "data", "checkpoints": tmp_path / "checkpoints"} | {request.param: disk}
-    pace = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}
-    overrides = {"data": places["data"], "database_url": sqlite_url(tmp_path), **pace}
+    overrides = {"data": places["data"], "database_url": sqlite_url(tmp_path), **PACE}
     with serving(places["checkpoints"], **overrides) as running:
         yield running
 

@@ -13,11 +13,9 @@ import pytest
 
 from app.storage import database
 from tests.helpers.databases import postgresql_server
-from tests.helpers.jobs import LSTM, ask, begun, over, upload, working
+from tests.helpers.jobs import LSTM, PACE, ask, begun, over, upload, working
 from tests.helpers.serving import Server, serving, wait_for
 from tests.helpers.texts import some_text
-
-PACE = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}
 
 
 @contextmanager

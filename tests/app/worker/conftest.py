@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.helpers.jobs import PACE
 from tests.helpers.serving import Server, serving
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     checkpoints = tmp_path_factory.mktemp("jobs") / "checkpoints"
-    pace = {"heartbeat_seconds": 0.1, "job_save_seconds": 0.2, "job_niceness": 0, "job_threads": 1}
-    with serving(checkpoints, **pace) as running:
+    with serving(checkpoints, **PACE, job_save_seconds=0.2) as running:
         yield running
 
 

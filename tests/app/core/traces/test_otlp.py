@@ -24,7 +24,7 @@ from app.stores import Stores
 from models.errors import InvalidInput
 from tests.app.core.traces.collector import Collector, collecting
 from tests.helpers.databases import free_port
-from tests.helpers.jobs import LSTM, ask, over, upload
+from tests.helpers.jobs import LSTM, PACE, ask, over, upload
 from tests.helpers.serving import ENDLESS, TEXT, Server, serving, wait_for
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -50,9 +50,8 @@ def collector(_soon: None) -> Iterator[Collector]:
 def traced(checkpoints: Path, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("traced")
     own = Path(shutil.copytree(checkpoints, folder / "checkpoints"))  # a job publishes into it
-    pace = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}
     limits = {"max_tokens": 10**6, "max_pending_tokens": 10**7}
-    with serving(own, data=folder / "data", otlp_endpoint=collector.endpoint, **pace, **limits) as running:
+    with serving(own, data=folder / "data", otlp_endpoint=collector.endpoint, **PACE, **limits) as running:
         yield running
 
 
