@@ -251,7 +251,7 @@ def busy(server: Server, model: str) -> Iterator[None]:
 
 @contextmanager
 def process(
-    checkpoints: Path, data: Path, log: IO[bytes] | None = None, **settings: str
+    checkpoints: Path, data: Path, *options: str, log: IO[bytes] | None = None, **settings: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`nextword serve` and its address; it is killed at the end, and what it logs goes to `log`, where there is one."""
     command = [sys.executable, "-m", "app.cli.main", "serve", "--port", "0", "--no-worker"]

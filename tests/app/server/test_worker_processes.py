@@ -35,8 +35,8 @@ def steady(url: str, model: str) -> bool:
 def several(folder: Path, model: LanguageModel) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Two servers of the model `words`, and their address."""
     publish(folder / "models", "words", model)
-    settings = {"NEXTWORD_WORKERS": "2", "NEXTWORD_RELOAD_SECONDS": "0.1"}
-    with process(folder / "models", folder / "data", **settings) as (service, url):
+    options = ("--workers", "2")
+    with process(folder / "models", folder / "data", *options, NEXTWORD_RELOAD_SECONDS="0.1") as (service, url):
         wait_for(lambda: steady(url, "words"))
         yield service, url
 
