@@ -264,7 +264,7 @@ def process(
         **settings,
     }
     with subprocess.Popen(
-        [*command, *folders], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        [*command, *folders, *options], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
     ) as server:
         try:
             lines = iter(server.stdout.readline, "")

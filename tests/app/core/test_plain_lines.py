@@ -48,7 +48,7 @@ def test_server_and_command_line_write_no_controls_of_a_card_a_request_or_a_name
     log = tmp_path / "log"
     with (
         log.open("wb") as stderr,
-        process(root, tmp_path / "data", stderr, NEXTWORD_LOG_FORMAT=log_format) as (server, url),
+        process(root, tmp_path / "data", log=stderr, NEXTWORD_LOG_FORMAT=log_format) as (server, url),
     ):
         wait_for(lambda: b"odd@1 cannot be used" in log.read_bytes())
         for path in ("/words%0d%0aforged%1b[2J", "/odd%1b/next", "?after=%0d%0a%1b"):

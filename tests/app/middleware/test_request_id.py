@@ -169,7 +169,7 @@ def test_request_line_shows_the_beginning_of_a_body_where_it_is_asked_for(
 
 def test_request_lines_of_several_processes_are_whole_and_there_once(checkpoints: Path, tmp_path: Path) -> None:
     log, settings = tmp_path / "log", {"NEXTWORD_LOG_FORMAT": "json", "NEXTWORD_WORKERS": "2"}
-    with log.open("wb") as stderr, process(checkpoints, tmp_path / "data", stderr, **settings) as (server, url):
+    with log.open("wb") as stderr, process(checkpoints, tmp_path / "data", log=stderr, **settings) as (server, url):
         wait_for(lambda: log.read_text().count("serving words@1") == 2)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda i: get(f"{url}/v1/models", headers={"x-request-id": f"nr-{i}"}), range(80)))
