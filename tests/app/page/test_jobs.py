@@ -142,6 +142,7 @@ def test_job_moves_as_its_worker_reports_and_is_resumed_by_another(page: Page, l
     page.get_by_role("link", name="All jobs").click()
     page.get_by_label("State").select_option("failed")
     row = page.locator(".job-list").get_by_role("listitem")
+    expect(row).to_have_count(1)
     expect(row).to_contain_text("resumed, attempt 2")
     expect(row).to_contain_text("a lower learning rate may help")
 
