@@ -122,8 +122,15 @@ class Settings(BaseSettings):
         description="Whether weights are mapped from the published files, not from a copy in the data folder: takes no "
         "room, and a file that is altered or cut short under the server makes it answer wrongly or die.",
     )
+    drain_seconds: float = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="Seconds that a server which is told to stop goes on taking requests while `/health/ready` already "
+        "says 503: as long as a load balancer may take to see it.",
+    )
     stop_seconds: int = Field(
-        20, ge=0, description="Seconds that running requests may take to finish once the server is told to stop."
+        20, ge=0, description="Seconds that running requests may take to finish once the server takes nothing new."
     )
 
     max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON body, in bytes.")

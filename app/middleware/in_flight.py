@@ -86,6 +86,8 @@ class InFlightRequests:
     """The requests under way and their number and size; used in the event loop's thread only."""
 
     def __init__(self, settings: Settings) -> None:
+        self.draining = False
+        """Whether the server is about to stop: it still admits requests, and says that it is not ready."""
         self.stopping = False
         """Whether no request is admitted any more."""
         self.buffered_bytes = 0
@@ -166,7 +168,7 @@ class InFlightRequests:
 
     def stop(self) -> None:
         """Admit no more, and end the requests under way within the time that the settings give them."""
-        self.stopping = True
+        self.draining = self.stopping = True
         seconds = self._settings.stop_seconds
         reason = ServerStopping("the server is going down, and had no time to finish this", seconds)
         for deadline in self._deadlines:

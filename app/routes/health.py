@@ -30,13 +30,13 @@ async def live() -> dict[str, Any]:
 async def ready(request: Request) -> JSONResponse:
     """Report whether all models published before the start are loaded or unusable.
 
-    Not ready again once the server is stopping. While background work fails the service is `degraded`: it serves what
-    it has, and may not notice what changes.
+    Not ready again once the server is told to stop. While background work fails the service is `degraded`: it serves
+    what it has, and may not notice what changes.
     """
     registry, failing = request.app.state.registry, request.app.state.background.failing
     status = "degraded" if failing else "ready"
-    if request.app.state.in_flight.stopping or not registry.has_scanned:
-        status = "stopping" if request.app.state.in_flight.stopping else "loading"
+    if request.app.state.in_flight.draining or not registry.has_scanned:
+        status = "stopping" if request.app.state.in_flight.draining else "loading"
     snapshot = registry.snapshot
     content = {
         "status": status,

@@ -1,7 +1,8 @@
 """Server: one process that serves the application behind uvicorn, on a socket that listens already.
 
-A stop signal lets requests under way finish within the time that the settings give them; meanwhile the server keeps
-listening, so that new requests are told to go elsewhere and a load balancer sees that it is not ready.
+A stop signal makes the server not ready at once, so that a load balancer sends no more; after the time that it may take
+to see that, requests under way may finish within another. The server listens all the while, and refuses new requests in
+the second of the two times.
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ class Server(uvicorn.Server):
         self._banner = banner
         self._in_flight = app.state.in_flight
         self._stop_following = app.state.stopping
-        self._stop_seconds = settings.stop_seconds
+        self._drain_seconds, self._stop_seconds = settings.drain_seconds, settings.stop_seconds
         self._signals: set[int] = set()
-        self._deadline = 0.0
+        self._stops_at = self._deadline = 0.0
 
     def serve_on(self, listener: socket.socket, accepts_per_turn: int = ACCEPTS_PER_TURN) -> None:
         """Serve until a signal."""
@@ -103,7 +104,10 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to end; uvicorn asks ten times a second."""
-        if self._signals and not self._in_flight.stopping:
+        if self._signals and not self._in_flight.draining:
+            self._in_flight.draining = True
+            self._stops_at = time.monotonic() + self._drain_seconds
+        if self._in_flight.draining and not self._in_flight.stopping and time.monotonic() >= self._stops_at:
             self._stop_following.set()
             self._in_flight.stop()
             self._deadline = time.monotonic() + self._stop_seconds + CLOSE_SECONDS

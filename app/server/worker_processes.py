@@ -33,7 +33,7 @@ STOP_GRACE_SECONDS = 10.0
 def server_processes(settings: Settings, listener: socket.socket) -> Iterator[list[SubprocessSupervisor]]:
     """Run as many servers as the settings say, on `listener`, while the block lasts."""
     command = (sys.executable, "-m", "app.server.worker_processes", str(listener.fileno()))
-    seconds = settings.stop_seconds + STOP_GRACE_SECONDS
+    seconds = settings.drain_seconds + settings.stop_seconds + STOP_GRACE_SECONDS
     with TemporaryDirectory(prefix="nextword-metrics-") as metrics, ExitStack() as running:
         environment = {**settings_per_process(settings).environment(), "PROMETHEUS_MULTIPROC_DIR": metrics}
         servers = [

@@ -50,6 +50,17 @@ def test_server_finishes_running_requests_at_sigterm(tmp_path: Path) -> None:
         assert server.wait(60) == 0
 
 
+def test_server_that_drains_is_not_ready_and_still_answers(tmp_path: Path) -> None:
+    publish(tmp_path / "models", "lstm", recurrent())
+    with process(tmp_path / "models", tmp_path / "data", NEXTWORD_DRAIN_SECONDS="3") as (server, url):
+        wait_for(lambda: get(f"{url}/health/ready").status_code == 200)
+        server.send_signal(signal.SIGTERM)
+        wait_for(lambda: get(f"{url}/health/ready").json()["status"] == "stopping")
+        assert get(f"{url}/health/ready").status_code == 503
+        assert post(f"{url}/v1/models/lstm/next", json={}).status_code == 200
+        assert server.wait(60) == 0
+
+
 ENDLESS = {"max_tokens": 10**6, "ignore_end": True, "stream": True}
 
 
