@@ -33,16 +33,16 @@ def memory_quota(cgroup: Path = CGROUP_ROOT) -> int:
 
 
 def parse_memory_size(written: str, quota: int | None = None) -> int:
-    """Return "500M" or "2G" (powers of 1024) or "50%" (of what this process may use) as bytes.
+    """Return "500M", "2GB" or "2GiB" (powers of 1024) or "50%" (of what this process may use) as bytes.
 
     Raises InvalidInput.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgt%]?)", written.strip().lower())
-    if match is None or (match[2] == "%" and float(match[1]) > 100):
-        raise InvalidInput("memory", 'must be bytes as "2G" or "500M", or a share of the memory as "50%"')
-    if match[2] == "%":
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:(%)|(?:([kmgt])i?)?b?)", written.strip().lower())
+    if match is None or (match[2] and float(match[1]) > 100):
+        raise InvalidInput("memory", 'must be bytes as "2G" or "500MB", or a share of the memory as "50%"')
+    if match[2]:
         return int(float(match[1]) * (memory_quota() if quota is None else quota) / 100)
-    return int(float(match[1]) * 1024 ** "bkmgt".find(match[2] or "b"))
+    return int(float(match[1]) * 1024 ** "bkmgt".find(match[3] or "b"))
 
 
 def _read(path: Path) -> str:

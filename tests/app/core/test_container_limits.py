@@ -41,13 +41,24 @@ def test_cpu_quota_without_cgroups_is_the_affinity(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "expected"), [("500", 500), ("2k", 2048), ("1.5M", 3 << 19), ("3 G", 3 << 30), ("50%", 500)]
+    ("written", "expected"),
+    [
+        ("500", 500),
+        ("2k", 2048),
+        ("1.5M", 3 << 19),
+        ("3 G", 3 << 30),
+        ("1GB", 1 << 30),
+        ("64 MiB", 64 << 20),
+        ("2Gi", 2 << 30),
+        ("7b", 7),
+        ("50%", 500),
+    ],
 )
 def test_parse_memory_size_takes_bytes_or_a_share(written: str, expected: int) -> None:
     assert parse_memory_size(written, quota=1000) == expected
 
 
-@pytest.mark.parametrize("written", ["", "much", "-1G", "2GB", "101%"])
+@pytest.mark.parametrize("written", ["", "much", "-1G", "2GX", "5iB", "5%B", "GB", "1 G B", "101%"])
 def test_parse_memory_size_refuses_what_is_no_amount(written: str) -> None:
     with pytest.raises(InvalidInput, match="memory"):
         parse_memory_size(written)
