@@ -1,4 +1,4 @@
-"""Choice of an answer's media type by what the client accepts (RFC 9110, 12.5.1)."""
+"""What a client accepts and what it has already: media types, gzip and entity tags of its headers (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,26 @@ def choose_media_type(accept: str, offered: Sequence[str]) -> str:
     weights = {strip_parameters(part): _weight(part) for part in accept.lower().split(",")}
     kinds = [max((weights[name] for name in _names(kind) if name in weights), default=0.0) for kind in offered]
     return offered[kinds.index(max(kinds))]
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether a client takes gzip: the weight of `gzip`, else that of `*`, is not 0 (RFC 9110, 12.5.3).
+
+    >>> accepts_gzip("gzip, br"), accepts_gzip("gzip;q=0, *"), accepts_gzip("")
+    (True, False, False)
+    """
+    weights = {strip_parameters(part): _weight(part) for part in accept_encoding.lower().split(",")}
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def matches_tag(tag: str, if_none_match: str) -> bool:
+    """Tell whether a header `if-none-match` names a tag or is `*`, whether tags are weak or not (RFC 9110, 13.1.2).
+
+    >>> matches_tag('W/"a1"', '"b2", "a1"')
+    True
+    """
+    held = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return held == ["*"] or tag.removeprefix("W/") in held
 
 
 def _names(kind: str) -> tuple[str, str, str]:

@@ -15,6 +15,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from app.http.accept import accepts_gzip, matches_tag
+
 FILES = Path(__file__).with_name("static")
 PREFIX = "/page/"
 """Beginning of the paths of files."""
@@ -59,9 +61,9 @@ def _answer(request: Request, file: Path) -> Response:
     content = file.read_bytes()
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {**HEADERS, "etag": tag, "vary": "accept-encoding"}
-    if tag in request.headers.get("if-none-match", ""):
+    if matches_tag(tag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
         content, headers["content-encoding"] = _compressed(content), "gzip"
     return Response(content, headers=headers, media_type=MEDIA_TYPES[file.suffix])
 

@@ -24,8 +24,9 @@ def test_page_file_is_answered_once_and_then_known(client: httpx.Client, path: s
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'self';")
     assert "unsafe" not in policy
-    again = client.get(path, headers={"if-none-match": answer.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    for tag in (answer.headers["etag"], answer.headers["etag"].removeprefix("W/")):
+        again = client.get(path, headers={"if-none-match": tag})
+        assert (again.status_code, again.content) == (304, b"")
     assert client.head(path).headers["content-length"] == answer.headers["content-length"]
 
 
@@ -37,7 +38,7 @@ def test_page_file_of_another_path_is_not_there(client: httpx.Client, path: str)
 
 def test_page_file_is_compressed_for_whoever_takes_it(client: httpx.Client) -> None:
     path = "/page/core/api.js"
-    plain = client.get(path, headers={"accept-encoding": "identity"})
+    plain = client.get(path, headers={"accept-encoding": "gzip;q=0"})
     packed = client.get(path, headers={"accept-encoding": "gzip"})
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
