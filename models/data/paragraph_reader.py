@@ -75,5 +75,10 @@ def open_reader(
     """Return a reader that cleans text as a tokenizer of `config` takes it."""
     if config.texts == "paragraphs":
         return ParagraphReader(empty_lines=empty_lines, field=field, encoding=encoding)
-    blanks = PRETOKENIZED_BLANKS if config.pretokenized and config.rules > 1 else WHITESPACE
+    blanks = stripped_blanks(config)
     return LineReader(strip=config.has_lines, empty_lines=empty_lines, field=field, encoding=encoding, blanks=blanks)
+
+
+def stripped_blanks(config: TokenizerConfig) -> str:
+    """Return the characters that are stripped from both ends of a line for a tokenizer of `config`."""
+    return PRETOKENIZED_BLANKS if config.pretokenized and config.rules > 1 else WHITESPACE

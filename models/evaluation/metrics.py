@@ -14,6 +14,7 @@ exp(S / (words + line ends)), as word-level perplexities are printed, whose toke
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
@@ -99,9 +100,13 @@ class Evaluation:
             line_count=self.line_count + line_count,
         )
 
+    def with_sums(self, sums: Iterable[Any]) -> Evaluation:
+        """Return an evaluation of the same kind whose sums are these, in the order of `SUMMED_FIELDS`."""
+        return Evaluation(self.unit, self.empty_lines, self.bos, self.eos, self.adaptive, *sums)
+
     def __add__(self, other: Evaluation) -> Evaluation:
         """Return the evaluation of both texts, one after the other."""
-        added = {name: getattr(self, name) + getattr(other, name) for name in _SUMMED_FIELDS}
+        added = {name: getattr(self, name) + getattr(other, name) for name in SUMMED_FIELDS}
         return replace(self, **added)
 
     @property
@@ -153,7 +158,8 @@ class Evaluation:
         return None if self.zero_probability or not units else -self.text_logprob / math.log(2) / units
 
 
-_SUMMED_FIELDS = [field.name for field in fields(Evaluation) if field.type in ("int", "float")]
+SUMMED_FIELDS = tuple(field.name for field in fields(Evaluation) if field.type in ("int", "float"))
+"""Fields that are sums over the text, in their order; the others say how it was scored."""
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:

@@ -1,37 +1,46 @@
-"""Evaluations of many short texts together: `evaluate_texts`.
+"""Evaluations of many short texts together: `evaluate_texts`, and `sum_texts` for figures by the thousand.
 
-An `Evaluator` for each costs some hundred microseconds, however short its text. Texts of a model that `</s>` resets are
-encoded and scored together instead, as rows laid end to end, which changes no number: each row begins where a text by
-itself does.
+An `Evaluator` for each costs some hundred microseconds, however short its text. Texts are encoded and scored together
+instead, as rows laid end to end, which changes no number: each row begins where a text by itself does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.data.line_reader import EmptyLines
-from models.data.paragraph_reader import open_reader
+from models.data.whole_text import clean_whole
 from models.errors import InvalidText
 from models.evaluation.evaluator import CHUNK_BYTES, Evaluator
-from models.evaluation.metrics import Evaluation, Scores, Unit
-from models.evaluation.text_size import word_count
+from models.evaluation.metrics import SUMMED_FIELDS, Evaluation, Scores, Unit
+from models.evaluation.text_size import word_counts
 from models.inference.prefill import Runtime
-from models.inference.scoring import score_flat
+from models.inference.scoring import score_flat, score_row
 from models.language_model import LanguageModel
-from models.tokenization.encoding import BatchEncoding, Encoding
-from models.tokenization.raw_text import check_unicode
+from models.special_tokens import EOS
+from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
+from models.utils.arrays import Offsets
 
 Outcome: TypeAlias = Evaluation | InvalidText
-Sums: TypeAlias = NDArray[np.float64]
 BATCH_CHARACTERS = CHUNK_BYTES
 """Characters of the texts that are encoded together, at most, unless a single text has more."""
+
+
+class TextSums(NamedTuple):
+    """Sums over each of N texts.
+
+    sums: [N] by name, those of `SUMMED_FIELDS`; 0 for a text that cannot be scored.
+    errors: why a text cannot be scored, by its position.
+    """
+
+    sums: dict[str, list[Any]]
+    errors: dict[int, InvalidText]
 
 
 def evaluate_texts(
@@ -49,89 +58,147 @@ def evaluate_texts(
 
     Yields the size of each chunk in tokens. Raises InvalidInput as `Evaluator` does.
     """
-    evaluator = partial(Evaluator, model, tokenizer, unit, empty_lines, runtime, bos=bos, eos=eos)
-    nothing = evaluator().nothing
-    is_joint = model.resets_at_eos and not model.adaptive and bos and eos and tokenizer.config.kind == "word"
-    outcomes: list[Outcome] = []
-    while len(outcomes) < len(texts):
-        batch = _take(texts, len(outcomes)) if is_joint else []
+    nothing = Evaluator(model, tokenizer, unit, empty_lines, runtime, bos=bos, eos=eos).nothing
+    sums, errors = yield from sum_texts(model, tokenizer, texts, unit, empty_lines, runtime, bos=bos, eos=eos)
+    rows = zip(*sums.values(), strict=True)
+    return [errors[i] if i in errors else nothing.with_sums(row) for i, row in enumerate(rows)]
+
+
+def sum_texts(
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    unit: Unit,
+    empty_lines: EmptyLines = "keep",
+    runtime: Runtime | None = None,
+    *,
+    bos: bool = True,
+    eos: bool = True,
+) -> Generator[int, None, TextSums]:
+    """Return the sums of `evaluate_texts`, without an object for each text. Yields and raises as that does."""
+    make_evaluator = partial(Evaluator, model, tokenizer, unit, empty_lines, runtime, bos=bos, eos=eos)
+    make_evaluator()  # a wrong unit is told even where there is no text
+    is_joint = not model.adaptive and bos and eos and tokenizer.config.kind == "word"
+    columns: list[list[Any]] = [[] for _ in SUMMED_FIELDS]
+    errors: dict[int, InvalidText] = {}
+    while (begin := len(columns[0])) < len(texts):
+        batch = _take(texts, begin) if is_joint else []
         if batch:
-            outcomes += yield from _evaluate_together(model, tokenizer, batch, nothing, runtime)
+            together, wrong = _clean_all(tokenizer, batch, empty_lines)
+            parts = yield from _sum_together(model, tokenizer, together, unit, runtime)
         else:
-            outcomes.append((yield from _evaluate_alone(evaluator(), texts[len(outcomes)])))
-    return outcomes
+            batch = [texts[begin]]
+            parts, wrong = yield from _sum_alone(make_evaluator(), batch[0])
+        errors |= {begin + i: error for i, error in wrong.items()}
+        for column, part in zip(columns, parts, strict=True):
+            column += part
+    return TextSums(dict(zip(SUMMED_FIELDS, columns, strict=True)), errors)
 
 
-def _take(texts: Sequence[str], begin: int) -> list[str]:
+def _take(texts: Sequence[str], begin: int) -> Sequence[str]:
     """Return the next texts that are encoded together; none where the next is too long."""
     characters, end = 0, begin
     while end < len(texts) and (characters := characters + len(texts[end])) <= BATCH_CHARACTERS:
         end += 1
-    return list(texts[begin:end])
+    return texts[begin:end]
 
 
-def _evaluate_alone(evaluator: Evaluator, text: str) -> Generator[int, None, Outcome]:
+def _sum_alone(evaluator: Evaluator, text: str) -> Generator[int, None, tuple[list[list[Any]], dict[int, InvalidText]]]:
+    """Return the sums of one text, each in a list of its own, and its error, if any."""
+    evaluation, errors = evaluator.nothing, dict[int, InvalidText]()
     try:
         yield from evaluator.feed(text)
-        return (yield from evaluator.finish())
+        evaluation = yield from evaluator.finish()
     except InvalidText as error:
-        return error
+        errors[0] = error
+    return [[getattr(evaluation, name)] for name in SUMMED_FIELDS], errors
 
 
-def _evaluate_together(
-    model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], nothing: Evaluation, runtime: Runtime | None
-) -> Generator[int, None, list[Outcome]]:
-    cleaned = [_clean(tokenizer, text, nothing.empty_lines) for text in texts]
-    good = [text for text in cleaned if isinstance(text, str)]
-    if not good:
-        return [text for text in cleaned if isinstance(text, InvalidText)]
-    batch = tokenizer.encode_batch(good)
-    scores = yield from score_flat(model, model.begin_state(1), batch.ids, batch.ends, runtime)
-    evaluations = iter(_evaluations(nothing, tokenizer, good, batch, scores))
-    return [text if isinstance(text, InvalidText) else next(evaluations) for text in cleaned]
+def _clean_all(
+    tokenizer: Tokenizer, texts: Sequence[str], empty_lines: EmptyLines
+) -> tuple[list[str], dict[int, InvalidText]]:
+    """Return texts as the tokenizer reads them, and by position why one cannot be scored; then it is empty."""
+    cleaned, errors = [""] * len(texts), dict[int, InvalidText]()
+    for i, text in enumerate(texts):
+        try:
+            cleaned[i] = clean_whole(text, tokenizer.config, empty_lines)
+        except InvalidText as error:
+            errors[i] = error
+        else:
+            if not cleaned[i]:
+                errors[i] = InvalidText("text", "must hold something to score")
+    return cleaned, errors
 
 
-def _clean(tokenizer: Tokenizer, text: str, empty_lines: EmptyLines) -> str | InvalidText:
-    """Return a text as the tokenizer reads it, or why it cannot be scored."""
-    try:
-        reader = open_reader(tokenizer.config, empty_lines)
-        cleaned = reader.feed(check_unicode(text).encode()) + reader.finish()
-    except InvalidText as error:
-        return error
-    return cleaned or InvalidText("text", "must hold something to score")
+def _sum_together(
+    model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], unit: Unit, runtime: Runtime | None
+) -> Generator[int, None, list[list[Any]]]:
+    """Return the sums of clean texts, each of which is empty or ends in a newline, in the order of SUMMED_FIELDS."""
+    data = [text.encode() for text in texts]
+    lines = [text.count("\n") for text in texts]
+    joined = "".join(texts)
+    encoding, ends = _encode_joined(tokenizer, texts, joined, np.array(lines))
+    scores = yield from _score_joined(model, encoding, ends, unit, runtime)
+    sums = {name: values.tolist() for name, values in _sums_by_text(tokenizer, joined, encoding, ends, scores).items()}
+    sums |= {"characters": list(map(len, texts)), "byte_count": list(map(len, data)), "line_count": lines}
+    sums["word_count"] = word_counts(data).tolist()
+    return [sums[name] for name in SUMMED_FIELDS]
 
 
-def _evaluations(
-    nothing: Evaluation, tokenizer: Tokenizer, texts: Sequence[str], batch: BatchEncoding, scores: Scores
-) -> Iterator[Evaluation]:
-    """Yield the evaluation of each text, from the scores [T] of all; sums are taken of all texts at once."""
-    sums = _sums_by_text(batch, scores, _spelling(tokenizer, texts, batch))
-    for text, *figures in zip(texts, *sums.values(), strict=True):
-        values: dict[str, Any] = dict(zip(sums, figures, strict=True))
-        values |= {"characters": len(text), "byte_count": len(text.encode()), "word_count": word_count(text)}
-        yield replace(nothing, line_count=text.count("\n"), **values)
+def _encode_joined(
+    tokenizer: Tokenizer, texts: Sequence[str], joined: str, lines: NDArray[np.int64]
+) -> tuple[Encoding, Offsets]:
+    """Return the tokens of all texts, and the position after the last one of each [N].
+
+    One call for all is quicker than `encode_batch`. Only where `</s>` stands in a text there are more of them than
+    lines, and it must be told where each text ends.
+    """
+    encoding = tokenizer.encode(joined)
+    after_eos = np.append(0, np.flatnonzero(encoding.ids == EOS) + 1)
+    if len(after_eos) == lines.sum() + 1:
+        return encoding, after_eos[np.cumsum(lines)]
+    batch = tokenizer.encode_batch(texts)
+    return Encoding(batch.ids, batch.oov), batch.ends
 
 
-def _spelling(tokenizer: Tokenizer, texts: Sequence[str], batch: BatchEncoding) -> Sums:
-    """Return log P of the spelling of each token [T], 0 of those in the vocabulary."""
-    spelling = np.zeros(len(batch.ids))
-    if batch.oov.any():
-        encoding = Encoding(batch.ids, batch.oov)
-        spelling[batch.oov] = tokenizer.speller.logprobs(tokenizer.unknown_forms("".join(texts), encoding))
-    return spelling
+def _score_joined(
+    model: LanguageModel, encoding: Encoding, ends: Offsets, unit: Unit, runtime: Runtime | None
+) -> Generator[int, None, Scores]:
+    """Return the scores [T] of all texts; a model that `</s>` resets reads them as one row, to the same numbers."""
+    begin = model.begin_state(1)
+    if model.resets_at_eos:
+        return (yield from score_row(model, begin, encoding.ids, runtime))[0]
+    row_ends = np.flatnonzero(encoding.ids == EOS) + 1 if unit == "lines" else ends
+    return (yield from score_flat(model, begin, encoding.ids, row_ends, runtime))
 
 
-def _sums_by_text(batch: BatchEncoding, scores: Scores, spelling: Sums) -> dict[str, list[Any]]:
-    """Return what `Evaluation.add_tokens` sums, by name, and the spelling: a value for each text."""
-    oov, possible, begins = batch.oov, np.isfinite(scores), batch.ends - batch.lengths
-    finite = np.where(possible, scores, 0).astype(np.float64)
-    by_token = {
-        "token_count": np.ones(len(scores), np.int64),
-        "oov_count": oov.astype(np.int64),
-        "known_logprob": np.where(oov, 0, finite),
-        "oov_logprob": np.where(oov, finite, 0),
-        "spelling_logprob": spelling,
-        "known_zeros": (~possible & ~oov).astype(np.int64),
-        "oov_zeros": (~possible & oov).astype(np.int64),
+def _sums_by_text(
+    tokenizer: Tokenizer, joined: str, encoding: Encoding, ends: Offsets, scores: Scores
+) -> dict[str, NDArray[Any]]:
+    """Return what `Evaluation.add_tokens` sums, and the spelling, by name: [N] each."""
+    oov, zero = encoding.oov, ~np.isfinite(scores)
+    known = np.where(zero, 0, scores).astype(np.float64)
+    at = np.flatnonzero(oov)
+    unknown, known[at] = known[at], 0
+    sums: dict[str, NDArray[Any]] = {
+        "token_count": np.diff(ends, prepend=0),
+        "known_logprob": _sum_ranges(known, ends),
     }
-    return {name: np.add.reduceat(values, begins).tolist() for name, values in by_token.items()}
+    unknown_ends = np.searchsorted(at, ends)  # of the tokens of each text among the unknown ones
+    zeros_in = np.diff(np.searchsorted(np.flatnonzero(zero), ends), prepend=0)
+    sums["oov_count"] = np.diff(unknown_ends, prepend=0)
+    sums["oov_logprob"] = _sum_ranges(unknown, unknown_ends)
+    sums["spelling_logprob"] = _sum_ranges(tokenizer.spelling_logprobs(joined, encoding), unknown_ends)
+    sums["oov_zeros"] = _sum_ranges(zero[at].astype(np.int64), unknown_ends)
+    sums["known_zeros"] = zeros_in - sums["oov_zeros"]
+    return sums
+
+
+def _sum_ranges(values: NDArray[Any], ends: Offsets) -> NDArray[Any]:
+    """Return the sum of each range of `values`, which ends before `ends` [N] and may be empty; 0 of an empty one."""
+    sums = np.zeros(len(ends), values.dtype)
+    begins = ends - np.diff(ends, prepend=0)
+    filled = np.flatnonzero(ends > begins)
+    if len(filled):
+        sums[filled] = np.add.reduceat(values, begins[filled])
+    return sums

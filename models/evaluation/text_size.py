@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from models.evaluation.metrics import Evaluation
 from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
-from models.tokenization.words.char_classes import char_classes, padded_bytes
-from models.tokenization.words.word_splitter import count_words
+from models.tokenization.words.char_classes import CharClasses, char_classes, padded_bytes
+from models.tokenization.words.word_splitter import count_words, count_words_by_text
+from models.utils.arrays import Int64Array
 
 
 def count_text(
@@ -23,8 +27,19 @@ def count_text(
     )
     if not encoding.oov.any():
         return evaluation
-    logprobs = tokenizer.speller.logprobs(tokenizer.unknown_forms(text, encoding))
-    return replace(evaluation, spelling_logprob=evaluation.spelling_logprob + float(logprobs.sum()))
+    logprob = float(tokenizer.spelling_logprobs(text, encoding).sum())
+    return replace(evaluation, spelling_logprob=evaluation.spelling_logprob + logprob)
+
+
+def word_counts(texts: Sequence[bytes]) -> Int64Array:
+    """Return the `word_count` of each text [N], in UTF-8.
+
+    >>> word_counts([b"It isn't\\n", b"", b" so"]).tolist()
+    [2, 0, 1]
+    """
+    counts, ends = np.empty(len(texts), np.int64), np.cumsum([len(text) for text in texts], dtype=np.int64)
+    count_words_by_text(padded_bytes(b"".join(texts)), ends, _white_space(), counts)
+    return counts
 
 
 def word_count(text: str, *, inside_word: bool = False) -> int:
@@ -33,5 +48,8 @@ def word_count(text: str, *, inside_word: bool = False) -> int:
     >>> word_count("It isn't  well-known,\\nsaid she .")
     6
     """
-    white_space = char_classes(1, pretokenized=True, control_tokens=False)
-    return int(count_words(padded_bytes(text.encode()), white_space, inside_word)) - text.count("\n")
+    return int(count_words(padded_bytes(text.encode()), _white_space(), inside_word)) - text.count("\n")
+
+
+def _white_space() -> CharClasses:
+    return char_classes(1, pretokenized=True, control_tokens=False)

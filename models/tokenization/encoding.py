@@ -21,9 +21,10 @@ from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.definition.pipeline import Merges, boundary_spelling, build_pipeline
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.offsets import pipeline_offsets, word_offsets
+from models.tokenization.speller import join_forms
 from models.tokenization.token_names import TokenNames
 from models.tokenization.tokenizer_file import own_document, plain_document
-from models.utils.arrays import Int64Array, concat_rows
+from models.utils.arrays import ByteArray, Int64Array, concat_rows
 
 MISSING = -1
 """Stands for the id of a surface form that the vocabulary lacks, until `Encoding` replaces it by that of `<unk>`."""
@@ -124,6 +125,10 @@ class TokenModel(ABC):
         """Return the surface forms [N] of the tokens at ascending `positions` [N] of `encode(text)`."""
         forms = self.split(text) if len(positions) else []
         return [forms[i] for i in positions.tolist()]
+
+    def form_spans(self, text: str, positions: NDArray[np.int64]) -> tuple[ByteArray, Int64Array]:
+        """Return bytes, and where in them the forms [N, 2] of `forms_at` begin and end, in UTF-8."""
+        return join_forms(self.forms_at(text, positions))
 
     @abstractmethod
     def detokenizer(self) -> Detokenizer:

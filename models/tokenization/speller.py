@@ -13,6 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.kernels.jit import compiled
+from models.utils.arrays import ByteArray, Float64Array, Int64Array
+
 _END = 256
 """Symbol that stands before the first byte of a spelling and behind its last one."""
 _SYMBOLS = 257
@@ -40,11 +43,33 @@ class Speller:
 
     def logprobs(self, words: Sequence[str]) -> NDArray[np.float64]:
         """Return log P(spelling) [N] of each word in nats, its end included."""
-        if not words:
-            return np.zeros(0)
-        before, after = _bigrams(words)
-        begins = np.flatnonzero(before == _END)
-        return np.add.reduceat(self._logprobs[before, after], begins)
+        return self.logprobs_in(*join_forms(words))
+
+    def logprobs_in(self, data: ByteArray, spans: Int64Array) -> NDArray[np.float64]:
+        """Return log P(spelling) [N] of the words `data[begin:end]`, for the `spans` [N, 2], in nats."""
+        logprobs = np.empty(len(spans))
+        _spell(self._logprobs, data, spans, logprobs)
+        return logprobs
+
+
+def join_forms(forms: Sequence[str]) -> tuple[ByteArray, Int64Array]:
+    """Return forms laid end to end in UTF-8, and where each begins and ends [N, 2]."""
+    spellings = [form.encode("utf-8", "surrogatepass") for form in forms]
+    ends = np.cumsum([0, *map(len, spellings)], dtype=np.int64)
+    # Writable, as texts are that the loops read, so that they are compiled for one type only.
+    return np.frombuffer(bytearray(b"".join(spellings)), np.uint8), np.stack([ends[:-1], ends[1:]], axis=1)
+
+
+@compiled
+def _spell(table: Float64Array, data: ByteArray, spans: Int64Array, logprobs: Float64Array) -> None:
+    """Write log P(spelling) of each span [N, 2] to `logprobs` [N]; `table` [257, 257] has that of each bigram."""
+    for k in range(len(spans)):
+        before, total = np.int64(_END), 0.0
+        for i in range(spans[k, 0], spans[k, 1]):
+            after = np.int64(data[i])
+            total += table[before, after]
+            before = after
+        logprobs[k] = total + table[before, _END]
 
 
 def _bigrams(words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

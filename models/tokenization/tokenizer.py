@@ -245,6 +245,11 @@ class Tokenizer:
         """Return the surface forms, in order, of the tokens of `encode(text)` that the vocabulary lacks."""
         return self._model.forms_at(text, encoding.oov.nonzero()[0])
 
+    def spelling_logprobs(self, text: str, encoding: Encoding) -> NDArray[np.float64]:
+        """Return log P(spelling) [N] in nats of each of the `unknown_forms`, in order."""
+        positions = encoding.oov.nonzero()[0]
+        return self.speller.logprobs_in(*self._model.form_spans(text, positions)) if len(positions) else np.zeros(0)
+
     @cached_property
     def speller(self) -> Speller:
         """Probabilities of spellings, as the tokens of the vocabulary teach them."""

@@ -26,7 +26,7 @@ from models.tokenization.words.char_classes import (
 )
 from models.tokenization.words.letters import is_after_word, is_more, letters_end, symbol_end
 from models.tokenization.words.names import may_be_name, name_end, tag_end
-from models.utils.arrays import ByteArray
+from models.utils.arrays import ByteArray, Int64Array
 
 NEWLINE, _LESS_THAN, _APOSTROPHE = 0x0A, 0x3C, 0x27
 _CURLY_APOSTROPHE, _CURLY_APOSTROPHE_BYTES, _CURLY_APOSTROPHE_LEAD = 0x2019, 3, 0xE2
@@ -67,6 +67,19 @@ def count_words(data: ByteArray, classes: CharClasses, inside: bool) -> Int:
         n += (not kind & SPACE and not inside) or data[i] == NEWLINE
         i, inside = i + length, not kind & SPACE
     return n
+
+
+@compiled
+def count_words_by_text(data: ByteArray, ends: Int64Array, classes: CharClasses, counts: Int64Array) -> None:
+    """Write the number of words of each text, which ends before `ends` [N] in `data`, to `counts` [N]."""
+    i: Int = np.int64(0)
+    for k in range(len(ends)):
+        counts[k] = 0
+        inside = False
+        while i < ends[k]:
+            kind, length = class_at(data, i, classes)
+            counts[k] += not kind & SPACE and not inside
+            i, inside = i + length, not kind & SPACE
 
 
 @inlined

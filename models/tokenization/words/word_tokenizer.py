@@ -15,6 +15,7 @@ from models.tokenization.encoding import TokenModel
 from models.tokenization.words.char_classes import char_classes, classify, padded_bytes
 from models.tokenization.words.vocab_lookup import build_vocab_table, encode_text, encode_texts
 from models.tokenization.words.word_splitter import split_tokens
+from models.utils.arrays import ByteArray, Int64Array
 
 
 class WordTokenizer(TokenModel):
@@ -56,6 +57,11 @@ class WordTokenizer(TokenModel):
         """Return the surface forms [N] of the tokens at ascending `positions` [N] of `encode(text)`."""
         data = self.to_bytes(text)
         return _forms(data, self._spans(data)[positions])
+
+    def form_spans(self, text: str, positions: NDArray[np.int64]) -> tuple[ByteArray, Int64Array]:
+        """Return the bytes of `text`, normalized, and where the forms at `positions` [N] begin and end [N, 2]."""
+        data = self.to_bytes(text)
+        return padded_bytes(data), self._spans(data)[positions]
 
     def detokenizer(self) -> Detokenizer:
         """Return a joiner of words that come one by one, by the rules of English."""

@@ -48,3 +48,13 @@ def test_speller_of_a_tokenizer_has_learnt_its_vocabulary() -> None:
     tokenizer = Tokenizer(TokenizerConfig(), ["<unk>", "</s>", "then", "than", "hat"])
     likely, unlikely = tokenizer.speller.logprobs(["that", "tthe"])
     assert likely > unlikely
+
+
+@given(text=st.text("athen é'.zq\n", max_size=40))
+def test_spelling_logprobs_are_those_of_the_unknown_forms(text: str) -> None:
+    vocabularies = {"word": ["the", "a", "."], "character": ["t", "h", "."]}
+    for kind, vocabulary in vocabularies.items():
+        tokenizer = Tokenizer(TokenizerConfig(kind=kind), ["<unk>", "</s>", *vocabulary])  # type: ignore[arg-type]
+        encoding = tokenizer.encode(text)
+        expected = tokenizer.speller.logprobs(tokenizer.unknown_forms(text, encoding))
+        assert tokenizer.spelling_logprobs(text, encoding).tolist() == pytest.approx(expected.tolist())
