@@ -17,12 +17,13 @@ from urllib.request import urlopen
 
 
 @contextmanager
-def nextword(checkpoints: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
-    """`nextword serve` with all models loaded; its process has the attribute `port`."""
+def nextword(checkpoints: Path, code: Path | None = None, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    """`nextword serve` with all models loaded; its process has the attribute `port`. `code` is another checkout."""
     with tempfile.TemporaryDirectory() as data:
-        chosen = {f"NEXTWORD_{name.upper()}": str(value) for name, value in {**settings, "data": data}.items()}
-        command = [sys.executable, "-m", "app.cli.main", "serve", "--no-worker", "--checkpoints", str(checkpoints)]
-        with running([*command, "--port"], "/health/ready", chosen) as process:
+        chosen = {f"NEXTWORD_{name.upper()}": str(value) for name, value in {"data": data, **settings}.items()}
+        checkout = {} if code is None else {"PYTHONPATH": str(code.resolve()), "PYTHONSAFEPATH": "1"}
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--no-worker", "--checkpoints"]
+        with running([*command, str(checkpoints.resolve()), "--port"], "/health/ready", chosen | checkout) as process:
             yield process
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import resource
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from app.jobs.store import JobStore
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
 from benchmarks.service._load import load
-from benchmarks.service._servers import cpu_seconds, running
+from benchmarks.service._servers import cpu_seconds, nextword
 
 SETTLE_SECONDS = 5.0
 """After which every follower was told what its job waits for, and nothing happens any more."""
@@ -41,10 +40,8 @@ def server(code: Path, checkpoints: Path, jobs: int) -> Iterator[tuple[Popen[byt
             migrate(database)
             store = JobStore(database)
             ids = [store.create(NewJob("evaluate", {"model": "none"}, {})).id for _ in range(jobs)]
-        command = ["serve", "--no-worker", "--checkpoints", str(checkpoints.resolve()), "--data", data, "--port"]
-        here = {"PYTHONPATH": str(code.resolve()), "PYTHONSAFEPATH": "1", "NEXTWORD_LOG_LEVEL": "warning"}
-        here |= {"NEXTWORD_MAX_REQUESTS": "4096", "NEXTWORD_MAX_CONNECTIONS": "4096"}
-        with running([sys.executable, "-m", "app.cli.main", *command], "/health/ready", here) as process:
+        limits = {"max_requests": 4096, "max_connections": 4096}
+        with nextword(checkpoints, code, data=data, log_level="warning", **limits) as process:
             yield process, ids
 
 

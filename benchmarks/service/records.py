@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -17,7 +15,7 @@ from subprocess import Popen
 
 import click
 
-from benchmarks.service._servers import cpu_seconds, running
+from benchmarks.service._servers import cpu_seconds, nextword
 
 
 def post(port: int, model: str, body: bytes, kind: str) -> bytes:
@@ -59,13 +57,10 @@ def main(text: Path, checkpoints: Path, model: str, lines: int, rounds: int, bef
     checkouts = {"this": Path(__file__).parents[2], **({"before": before} if before else {})}
     costs: dict[tuple[str, str], list[float]] = {}
     with ExitStack() as stack:
-        servers = {}
-        for name, code in checkouts.items():
-            data = stack.enter_context(tempfile.TemporaryDirectory())
-            command = ["serve", "--no-worker", "--checkpoints", str(checkpoints.resolve()), "--data", data, "--port"]
-            here = {"PYTHONPATH": str(code.resolve()), "PYTHONSAFEPATH": "1", "NEXTWORD_LOG_LEVEL": "warning"}
-            server = running([sys.executable, "-m", "app.cli.main", *command], "/health/ready", here)
-            servers[name] = stack.enter_context(server)
+        servers = {
+            name: stack.enter_context(nextword(checkpoints, code, log_level="warning"))
+            for name, code in checkouts.items()
+        }
         for _ in range(rounds):
             for kind, body in bodies.items():
                 for name, process in servers.items():
