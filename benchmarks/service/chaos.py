@@ -34,7 +34,7 @@ from benchmarks.service._chaos.observer import Observer
 from benchmarks.service._chaos.questions import STATEFUL, Questions
 
 CALM_AFTER = 40
-"""Faults between two times of calm, in which errors have no excuse."""
+"""Moments of faults between two times of calm, in which errors have no excuse."""
 CALM_SECONDS = 3.0
 
 
@@ -90,7 +90,8 @@ class Run:
                 self.faults.wait_until_recovered()
                 time.sleep(CALM_SECONDS)
                 print(
-                    f"{time.monotonic() - begun:6.0f} s  {killed} kills  {self.ledger.answers.total()} answers",
+                    f"{time.monotonic() - begun:6.0f} s  {killed} kills  {self.ledger.answers.total()} answers  "
+                    f"{self.ledger.checks['every job ends exactly once']} jobs ended",
                     flush=True,
                 )
         self.faults.wait_until_recovered()

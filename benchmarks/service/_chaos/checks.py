@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import urlopen
 
 from benchmarks.service._chaos.cluster import Cluster
 from benchmarks.service._chaos.jobs import OPEN
 from benchmarks.service._chaos.ledger import Ledger
-from benchmarks.service._chaos.observer import SHIPPED, read_metrics
+from benchmarks.service._chaos.observer import SHIPPED
+from models.checkpoint.repository import list_checkpoints
+from tests.helpers.serving import metrics
 
 SETTLE_SECONDS = 150.0
 """Longest until leftovers are swept, which workers do each minute, and everything is idle."""
@@ -66,29 +67,23 @@ def leftovers(cluster: Cluster) -> list[Path]:
 
 def is_idle(cluster: Cluster) -> bool:
     """Tell whether no request but that for the metrics is under way, and no text is generated or waits."""
-    values = metrics_of(cluster)
+    values = metrics(cluster.url)
     return all(values[f"nextword_{name}"] == 0 for name in IDLE_GAUGES)
 
 
 def check_metrics(cluster: Cluster, ledger: Ledger) -> None:
     """Check that the metrics tell of as many models and open jobs as there are."""
-    values, served = metrics_of(cluster), len(cluster.client.get("/health/ready")["models"])
-    told = values['nextword_models{state="loaded"}'], values['nextword_models{state="broken"}']
+    values, served = metrics(cluster.url), len(cluster.client.get("/health/ready")["models"])
+    told = values["nextword_models loaded"], values["nextword_models broken"]
     ledger.check("metrics tell how many models are served", told == (served, 0), f"{told}, not {served}")
-    is_open = [values[f'nextword_jobs{{status="{status}"}}'] for status in OPEN]
+    is_open = [values[f"nextword_jobs {status}"] for status in OPEN]
     ledger.check("metrics tell how many jobs are open", not any(is_open), str(is_open))
-
-
-def metrics_of(cluster: Cluster) -> dict[str, float]:
-    """Return the metrics of a cluster by name and labels."""
-    with urlopen(f"{cluster.url}/metrics", timeout=60) as answer:
-        return read_metrics(answer.read().decode())
 
 
 def unserved(cluster: Cluster) -> set[str]:
     """Return what is published and not served, or served and not published, or a problem."""
     ready = cluster.client.get("/health/ready")
     served = set(ready["models"])
-    published = {f"{card.parts[-3]}@{card.parts[-2]}" for card in cluster.checkpoints.glob("*/*/card.json")}
+    published = {ref.id for ref in list_checkpoints(cluster.checkpoints)}
     problems = {problem["id"] for problem in ready["problems"]}
     return (served ^ published) | (SHIPPED - served) | problems

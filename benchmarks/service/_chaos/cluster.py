@@ -31,6 +31,8 @@ LOG_FILE = "log.txt"
 """Standard error of all processes."""
 SERVERS = 2
 """Server processes of the service."""
+CHILD_SECONDS = 3.0
+"""Longest that a fault waits for a job's process to break."""
 LOCKED_SECONDS = 7.0
 """Seconds that a SQLite file stays locked: longer than the service waits for it."""
 
@@ -45,6 +47,9 @@ class Cluster(Fleet):
         self._disk = folder / "disk"
         self._changing = threading.Lock()
         """Held while a process of ours is ended and begun again."""
+        self._changing_database = threading.Lock()
+        # Each request connects anew, so that every server process is asked; a client made anew would read certificates.
+        self._visitor = httpx.Client(base_url=self.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
         settings = {"NEXTWORD_WORKERS": str(SERVERS), "NEXTWORD_STOP_SECONDS": "5", "NEXTWORD_BODY_IDLE_SECONDS": "5"}
         environment = settings | ({} if clock is None else dict(clock.environment))
         self.log_path = folder / LOG_FILE
@@ -60,13 +65,18 @@ class Cluster(Fleet):
         """Names of the workers."""
         return [name for name in self.processes if name.startswith("worker")]
 
-    def kill_server(self) -> bool:
-        """Kill one server process, which its supervisor starts again; False where none runs."""
+    def kill_server(self) -> int:
+        """Kill one server process, which its supervisor starts again; returns how many, 0 where none runs."""
         return _kill(self.servers(), one=True)
 
-    def kill_child(self) -> bool:
-        """Kill the processes that do the jobs' work; False where none runs."""
-        return _kill([child for name in self.workers() for child in children(self.processes[name].pid)])
+    def kill_child(self) -> int:
+        """Kill the processes that do the jobs' work, waiting for one if none runs; returns how many."""
+        deadline = time.monotonic() + CHILD_SECONDS
+        while not (killed := _kill([child for name in self.workers() for child in children(self.processes[name].pid)])):
+            if time.monotonic() > deadline:
+                return 0
+            time.sleep(0.05)
+        return killed
 
     def pause_worker(self, seconds: float) -> None:
         """Stop a worker for longer than its lease, and let it go on."""
@@ -94,25 +104,42 @@ class Cluster(Fleet):
                 if process.poll() is not None:
                     self.begin(name)
 
-    def crash_database(self, seconds: float) -> None:
-        """End the database without a checkpoint and start it again; SQLite: lock its file for long."""
+    def crash_database(self, seconds: float) -> int:
+        """End the database without a checkpoint and start it again; SQLite: lock its file for long. Returns 1."""
         if self.database is not None:
-            self.database.stop()
-            time.sleep(seconds)
-            self.database.start()
-            return
+            with self._changing_database:
+                self.database.stop()
+                time.sleep(seconds)
+                self.database.start()
+            return 1
         with sqlite3.connect(self.data / "nextword.db", timeout=30, isolation_level=None) as connection:
             connection.execute("BEGIN EXCLUSIVE")
             time.sleep(LOCKED_SECONDS)
             connection.execute("ROLLBACK")
         connection.close()
+        return 1
 
-    def kill_backend(self) -> bool:
+    def kill_backend(self) -> int:
         """Kill a process that serves one connection: PostgreSQL then drops all connections and recovers."""
         assert self.database is not None
-        first_line = (self.database.directory / "data" / "postmaster.pid").read_text().split()[0]
-        serving = [pid for pid in children(int(first_line)) if b"127.0.0.1" in _command_line(pid)]
-        return _kill(serving, one=True)
+        with self._changing_database:
+            first_line = (self.database.directory / "data" / "postmaster.pid").read_text().split()[0]
+            serving = [pid for pid in children(int(first_line)) if b"127.0.0.1" in _command_line(pid)]
+            return _kill(serving, one=True)
+
+    def cut_power(self) -> int:
+        """Kill all processes of ours and the database at once, and begin them again; returns how many those were."""
+        assert self.database is not None
+        with self._changing, self._changing_database:
+            for process in self.processes.values():
+                process.kill()
+            self.database.stop()
+            for process in self.processes.values():
+                process.wait()
+            self.database.start()
+            for name in self.processes:
+                self.begin(name)
+            return len(self.processes) + 1
 
     def fill_disk(self, seconds: float) -> None:
         """Leave no byte free for some seconds."""
@@ -128,7 +155,7 @@ class Cluster(Fleet):
         """Tell whether every process runs and the service is ready."""
         with suppress(httpx.HTTPError):
             return len(self.servers()) == SERVERS and all(
-                httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200 for _ in range(2 * SERVERS)
+                self._visitor.get("/health/ready").status_code == 200 for _ in range(2 * SERVERS)
             )
         return False
 
@@ -151,11 +178,12 @@ class Cluster(Fleet):
         )
 
 
-def _kill(pids: list[int], *, one: bool = False) -> bool:
-    for pid in random.sample(pids, 1) if one and pids else pids:
+def _kill(pids: list[int], *, one: bool = False) -> int:
+    victims = random.sample(pids, 1) if one and pids else pids
+    for pid in victims:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    return bool(pids)
+    return len(victims)
 
 
 def _command_line(pid: int) -> bytes:

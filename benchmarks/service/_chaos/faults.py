@@ -1,4 +1,4 @@
-"""Faults of processes, database, disk and clock, drawn at random: `inject` lets one happen."""
+"""Faults of processes, database, disk and clock, drawn at random: `inject` lets several happen at once."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from benchmarks.service._chaos.cluster import Cluster
 from benchmarks.service._chaos.ledger import Ledger
 
 RECOVERY_SECONDS = 300.0
-"""Longest until a service whose processes were killed is whole: its supervisor waits longer after each quick death."""
+"""Longest until the service is whole after the last fault: its supervisor waits longer after each quick death."""
+AT_ONCE = 3
+"""Most faults that happen at the same moment."""
 CLOCK_OFFSETS = (-86400, -3600, -5, 0, 5, 3600, 86400)
 """Seconds from the true time to which the clock may be set."""
 
@@ -23,9 +26,9 @@ class Fault(NamedTuple):
     name: str
     weight: int
     kills: bool
-    """Whether it counts as a kill."""
-    inject: Callable[[], object]
-    """Returns False where there was nothing to break."""
+    """Whether what it breaks counts as kills."""
+    inject: Callable[[], int | None]
+    """Returns how many processes it broke, where it counts them: 0 where there was nothing to break."""
 
 
 class Faults:
@@ -35,6 +38,10 @@ class Faults:
         self._cluster, self._ledger = cluster, ledger
         self._order = random.Random(seed)  # the threads of the load draw from the module's generator
         self._recoveries: list[threading.Thread] = []
+        self._broken_at = 0.0
+        self._whole_at = 0.0
+        """When a look began that found the service whole (monotonic)."""
+        threading.Thread(target=self._look_for_recovery, daemon=True).start()
         self._possible = list(self._all())
 
     def _all(self) -> list[Fault]:
@@ -54,6 +61,8 @@ class Faults:
             kill = lambda: self._break("database", cluster.kill_backend)  # noqa: E731
             faults.append(Fault("database killed", 8, True, crash))
             faults.append(Fault("database connection killed", 8, True, kill))
+            cut = lambda: self._break("database", lambda: self._break("process", cluster.cut_power))  # noqa: E731
+            faults.append(Fault("everything killed at once", 2, True, cut))
         if cluster.can_fill:
             fill = lambda: self._break("disk", lambda: cluster.fill_disk(random.uniform(0.5, 4)))  # noqa: E731
             faults.append(Fault("disk full", 5, False, fill))
@@ -66,39 +75,62 @@ class Faults:
         """Names of what can be injected here."""
         return [fault.name for fault in self._possible]
 
-    def inject(self) -> bool:
-        """Let one happen; tells whether it was a kill."""
-        (fault,) = self._order.choices(self._possible, [fault.weight for fault in self._possible])
+    def inject(self) -> int:
+        """Let up to `AT_ONCE` different ones happen at the same moment; returns how many processes they killed."""
+        chosen = self._draw(self._order.randint(1, AT_ONCE))
+        with ThreadPoolExecutor(len(chosen)) as threads:
+            return sum(threads.map(self._inject, chosen))
+
+    def _draw(self, count: int) -> list[Fault]:
+        """Draw different faults by their weights."""
+        chosen: list[Fault] = []
+        for _ in range(count):
+            rest = [fault for fault in self._possible if fault not in chosen]
+            chosen += self._order.choices(rest, [fault.weight for fault in rest])
+        return chosen
+
+    def _inject(self, fault: Fault) -> int:
         self._ledger.inject(fault.name)
         self._ledger.newest = fault.name
-        if fault.inject() is False:
+        broken = fault.inject()
+        if broken == 0:
             self._ledger.retract(fault.name)
-            return False
-        return fault.kills
+        return broken or 0 if fault.kills else 0
 
-    def _break(self, kind: str, action: Callable[[], object]) -> object:
+    def _break(self, kind: str, action: Callable[[], int | None]) -> int | None:
         """Break something, and note it as disturbed until the service is whole again."""
-        began = threading.Event()
+        broken = threading.Event()
         self._recoveries = [thread for thread in self._recoveries if thread.is_alive()]
-        recovery = threading.Thread(target=self._recover, args=(kind, began), daemon=True)
-        recovery.start()
+        recovery = threading.Thread(target=self._recover, args=(kind, broken), daemon=True)
         self._recoveries.append(recovery)
+        recovery.start()
         try:
             return action()
         finally:
-            began.set()
+            self._broken_at = time.monotonic()
+            broken.set()
 
     def _recover(self, kind: str, broken: threading.Event) -> None:
         with self._ledger.disturbance(kind):
             broken.wait()
-            deadline = time.monotonic() + RECOVERY_SECONDS
-            while not self._cluster.is_whole():
-                self._cluster.restart_ended()
-                if time.monotonic() > deadline:
+            since = time.monotonic()
+            while self._whole_at < since:
+                if time.monotonic() > self._broken_at + RECOVERY_SECONDS:
                     self._ledger.breach("the service recovers", f"not whole after {RECOVERY_SECONDS} s: {kind}")
                     return
-                time.sleep(0.2)
+                time.sleep(0.1)
         self._ledger.hold("the service recovers")
+
+    def _look_for_recovery(self) -> None:
+        """Look whether the service is whole, for all that wait for it; begin again what ended by itself."""
+        while True:
+            begun = time.monotonic()
+            if any(recovery.is_alive() for recovery in self._recoveries):
+                if self._cluster.is_whole():
+                    self._whole_at = begun
+                else:
+                    self._cluster.restart_ended()
+            time.sleep(0.2)
 
     def wait_until_recovered(self) -> None:
         """Wait until nothing is disturbed any more."""

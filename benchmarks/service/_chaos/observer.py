@@ -6,17 +6,13 @@ import time
 
 from benchmarks.service._chaos.caller import Caller
 from benchmarks.service._chaos.ledger import Ledger
+from models.checkpoint.repository import list_checkpoints
 from tests.helpers.composition import ROOT
+from tests.helpers.serving import samples
 
-SHIPPED = {f"{card.parts[-3]}@{card.parts[-2]}" for card in (ROOT / "checkpoints").glob("*/*/card.json")}
+SHIPPED = {ref.id for ref in list_checkpoints(ROOT / "checkpoints")}
 RESTARTS = ("service killed", "service stopped and begun")
 """Faults after which the service counts anew; killed server processes leave their counts to the others."""
-
-
-def read_metrics(text: str) -> dict[str, float]:
-    """Return each number of the metrics by its name and labels."""
-    lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
-    return {name: float(value) for name, _, value in lines}
 
 
 class Observer:
@@ -48,7 +44,7 @@ class Observer:
         answer = caller.call("GET", "/metrics")
         if answer is None or self._count_restarts(ledger) != restarts or ledger.is_disturbed(["process"]):
             return
-        numbers = read_metrics(answer.text)
+        numbers = samples(answer.content)
         counted = sum(value for name, value in numbers.items() if name.startswith("nextword_requests_total"))
         if restarts == self._restarts:
             ledger.check("counts of metrics never fall", counted >= self._counted, f"{counted} after {self._counted}")
