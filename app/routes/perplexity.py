@@ -6,7 +6,6 @@ streamed back, a line each.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial, reduce
@@ -22,7 +21,7 @@ from app.http.declared_errors import raises
 from app.http.error_responses import to_api_error
 from app.http.item_errors import told_errors
 from app.http.json_body import validate_json
-from app.http.records import own_fields, parse_record, record_text
+from app.http.records import own_fields, parse_record, record_line, record_text
 from app.http.request_body import (
     JSON,
     NDJSON,
@@ -135,7 +134,7 @@ async def _evaluate_records(request: ModelRequest, query: PerplexityQuery) -> Re
         first = await body.read()  # a body whose declared size is too large fails before the first byte of an answer
         stack.enter_context(request.reserve_for(body))
         return BidirectionalStream(
-            _results(request, query, body, first), NDJSON, stack.pop_all(), format_error=_json_line
+            _results(request, query, body, first), NDJSON, stack.pop_all(), format_error=record_line
         )
 
 
@@ -217,7 +216,9 @@ def _result_line(record: _ReadRecord, outcome: Evaluation | NextwordError, more:
     """Return a line of a record's figures, or of an error in their place."""
     try:
         if isinstance(outcome, Evaluation):
-            return _json_line(record.own | _evaluation_content(outcome) | more)
+            record.own.update(_evaluation_content(outcome))
+            record.own.update(more)
+            return record_line(record.own)
         return _error_line(record.line, record.own, outcome)
     except RecursionError:
         error = InvalidInput("record", f"line {record.line.number} is nested too deep")
@@ -226,21 +227,14 @@ def _result_line(record: _ReadRecord, outcome: Evaluation | NextwordError, more:
 
 def _error_line(line: RecordLine, own: dict[str, Any], error: Exception) -> bytes:
     try:
-        return _json_line(own | {"line": line.number} | to_api_error(error).content())
+        return record_line(own | {"line": line.number} | to_api_error(error).content())
     except RecursionError:  # its own fields are too deep to be repeated
-        return _json_line({"line": line.number} | to_api_error(error).content())
-
-
-def _json_line(content: dict[str, Any]) -> bytes:
-    """Encode a line in ASCII: a repeated field may hold half a surrogate pair, which UTF-8 cannot."""
-    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        return record_line({"line": line.number} | to_api_error(error).content())
 
 
 def _evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
     """Return the JSON content of an evaluation."""
-    return {
-        **evaluation_figures(evaluation),
-        **logprob_fields(evaluation.logprob),
-        "characters": evaluation.characters,
-        "unit": evaluation.unit,
-    }
+    content = evaluation_figures(evaluation)
+    content |= logprob_fields(evaluation.logprob)
+    content["characters"], content["unit"] = evaluation.characters, evaluation.unit
+    return content

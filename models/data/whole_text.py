@@ -17,7 +17,7 @@ MAX_QUICK_CHARACTERS = 1 << 17
 
 
 def clean_whole(text: str, config: TokenizerConfig, empty_lines: EmptyLines = "keep") -> str:
-    r"""Return a whole text as a tokenizer of `config` takes it, equal to what a reader of `open_reader` gives.
+    r"""Return a whole text as a tokenizer of `config` takes it: what a reader of `open_reader` gives.
 
     Raises InvalidText as the reader does.
 

@@ -27,6 +27,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 Scores: TypeAlias = NDArray[np.float32]
 Unit: TypeAlias = Literal["lines", "document"]
 
+_LOG_2 = math.log(2)
 _LARGEST_EXPONENT = 700.0
 """The exponential of more than this is not a finite float."""
 
@@ -147,15 +148,12 @@ class Evaluation:
     @property
     def bits_per_character(self) -> float | None:
         """Bits per character of the text; None where it is infinite."""
-        return self._bits(self.characters)
+        return _bits(self.text_logprob, self.characters)
 
     @property
     def bits_per_byte(self) -> float | None:
         """Bits per byte of the text in UTF-8; None where it is infinite."""
-        return self._bits(self.byte_count)
-
-    def _bits(self, units: int) -> float | None:
-        return None if self.zero_probability or not units else -self.text_logprob / math.log(2) / units
+        return _bits(self.text_logprob, self.byte_count)
 
 
 SUMMED_FIELDS = tuple(field.name for field in fields(Evaluation) if field.type in ("int", "float"))
@@ -167,13 +165,15 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
 
     `zero_probability` is there where the model rules the text out.
     """
-    figures = {
-        "perplexity": evaluation.perplexity,
+    tokens, logprob = evaluation.token_count, evaluation.logprob
+    text_logprob = logprob + evaluation.spelling_logprob
+    figures: dict[str, Any] = {
+        "perplexity": _perplexity(logprob, tokens),
         "perplexity_without_oov": evaluation.perplexity_without_oov,
-        "open_vocabulary_perplexity": evaluation.open_vocabulary_perplexity,
-        "perplexity_per_word": evaluation.perplexity_per_word,
-        "bits_per_character": evaluation.bits_per_character,
-        "bits_per_byte": evaluation.bits_per_byte,
+        "open_vocabulary_perplexity": _perplexity(text_logprob, tokens),
+        "perplexity_per_word": _perplexity(text_logprob, evaluation.word_count + evaluation.line_count),
+        "bits_per_character": _bits(text_logprob, evaluation.characters),
+        "bits_per_byte": _bits(text_logprob, evaluation.byte_count),
         "token_count": evaluation.token_count,
         "oov_count": evaluation.oov_count,
         "word_count": evaluation.word_count,
@@ -183,7 +183,13 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Any]:
         "eos": evaluation.eos,
         "adaptive": evaluation.adaptive,
     }
-    return figures | ({"zero_probability": True} if evaluation.zero_probability else {})
+    if evaluation.zero_probability:
+        figures["zero_probability"] = True
+    return figures
+
+
+def _bits(logprob: float, units: int) -> float | None:
+    return None if logprob == -math.inf or not units else -logprob / _LOG_2 / units
 
 
 def _perplexity(logprob: float, token_count: int) -> float | None:

@@ -1,4 +1,4 @@
-"""Evaluations of many short texts together: `evaluate_texts`, and `sum_texts` for figures by the thousand.
+"""Evaluations of many short texts together: `evaluate_texts`, and `sum_texts` for thousands.
 
 An `Evaluator` for each costs some hundred microseconds, however short its text. Texts are encoded and scored together
 instead, as rows laid end to end, which changes no number: each row begins where a text by itself does.
@@ -75,7 +75,7 @@ def sum_texts(
     bos: bool = True,
     eos: bool = True,
 ) -> Generator[int, None, TextSums]:
-    """Return the sums of `evaluate_texts`, without an object for each text. Yields and raises as that does."""
+    """Return the sums of `evaluate_texts`, which yields and raises alike, as lists of numbers."""
     make_evaluator = partial(Evaluator, model, tokenizer, unit, empty_lines, runtime, bos=bos, eos=eos)
     make_evaluator()  # a wrong unit is told even where there is no text
     is_joint = not model.adaptive and bos and eos and tokenizer.config.kind == "word"
@@ -117,7 +117,7 @@ def _sum_alone(evaluator: Evaluator, text: str) -> Generator[int, None, tuple[li
 def _clean_all(
     tokenizer: Tokenizer, texts: Sequence[str], empty_lines: EmptyLines
 ) -> tuple[list[str], dict[int, InvalidText]]:
-    """Return texts as the tokenizer reads them, and by position why one cannot be scored; then it is empty."""
+    """Return texts as the tokenizer reads them, and by position why one (then empty) has no score."""
     cleaned, errors = [""] * len(texts), dict[int, InvalidText]()
     for i, text in enumerate(texts):
         try:
@@ -133,7 +133,7 @@ def _clean_all(
 def _sum_together(
     model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], unit: Unit, runtime: Runtime | None
 ) -> Generator[int, None, list[list[Any]]]:
-    """Return the sums of clean texts, each of which is empty or ends in a newline, in the order of SUMMED_FIELDS."""
+    """Return the sums of clean texts, which are empty or end in a newline, as SUMMED_FIELDS."""
     data = [text.encode() for text in texts]
     lines = [text.count("\n") for text in texts]
     joined = "".join(texts)
@@ -164,7 +164,7 @@ def _encode_joined(
 def _score_joined(
     model: LanguageModel, encoding: Encoding, ends: Offsets, unit: Unit, runtime: Runtime | None
 ) -> Generator[int, None, Scores]:
-    """Return the scores [T] of all texts; a model that `</s>` resets reads them as one row, to the same numbers."""
+    """Return the scores [T] of all texts; where `</s>` resets the model, they are read as one row."""
     begin = model.begin_state(1)
     if model.resets_at_eos:
         return (yield from score_row(model, begin, encoding.ids, runtime))[0]
@@ -195,7 +195,7 @@ def _sums_by_text(
 
 
 def _sum_ranges(values: NDArray[Any], ends: Offsets) -> NDArray[Any]:
-    """Return the sum of each range of `values`, which ends before `ends` [N] and may be empty; 0 of an empty one."""
+    """Return the sum [N] of each range of `values`, which ends before `ends` [N] and may be empty."""
     sums = np.zeros(len(ends), values.dtype)
     begins = ends - np.diff(ends, prepend=0)
     filled = np.flatnonzero(ends > begins)

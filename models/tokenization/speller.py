@@ -62,7 +62,7 @@ def join_forms(forms: Sequence[str]) -> tuple[ByteArray, Int64Array]:
 
 @compiled
 def _spell(table: Float64Array, data: ByteArray, spans: Int64Array, logprobs: Float64Array) -> None:
-    """Write log P(spelling) of each span [N, 2] to `logprobs` [N]; `table` [257, 257] has that of each bigram."""
+    """Write log P(spelling) of each span [N, 2] to `logprobs` [N], by the `table` [257, 257] of bigrams."""
     for k in range(len(spans)):
         before, total = np.int64(_END), 0.0
         for i in range(spans[k, 0], spans[k, 1]):
