@@ -49,7 +49,18 @@ METHODS = {
     "timeout_keep_alive_handler": ["self"],
 }
 """Methods of uvicorn's protocol that are overridden or called, and their parameters."""
-PROTOCOL_ATTRIBUTES = ("client", "cycle", "flow", "headers", "parser", "pipeline", "scope", "server_state", "transport")
+PROTOCOL_ATTRIBUTES = (
+    "client",
+    "cycle",
+    "flow",
+    "headers",
+    "loop",
+    "parser",
+    "pipeline",
+    "scope",
+    "server_state",
+    "transport",
+)
 CYCLE_ATTRIBUTES = (
     "body",
     "default_headers",
@@ -59,6 +70,7 @@ CYCLE_ATTRIBUTES = (
     "response_complete",
     "response_started",
     "scope",
+    "transport",
 )
 
 

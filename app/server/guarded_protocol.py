@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.error_responses import ApiError
 from app.middleware.request_id import RequestIdMiddleware, choose_request_id
+from app.server.answer_transport import AnswerTransport
 from app.server.open_connections import OpenConnections
 from models.kernels import gil
 
@@ -168,6 +169,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         scope: Any = cycle.scope
         if len(scope["headers"]) > MAX_HEADERS:
             app = cast("ASGI3Application", RequestIdMiddleware(_refuse_head))
+        cycle.transport = cast("asyncio.Transport", AnswerTransport(self.transport, self.loop))
         super()._start_asgi_task(cycle, app)
 
     def _check_size(self, size: int, cycle_before: RequestResponseCycle | None) -> None:

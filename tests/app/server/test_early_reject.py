@@ -349,7 +349,7 @@ def test_missing_internals_are_named() -> None:
     class Cycle:
         def __init__(self) -> None:
             self.scope = self.keep_alive = self.on_response = self.response_started = self.default_headers = None
-            self.body = self.more_body = None
+            self.body = self.more_body = self.transport = None
 
     class Protocol(HttpToolsProtocol):
         def _start_asgi_task(self, cycle: Any) -> None: ...
