@@ -155,7 +155,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.app: FastAPI = create_app(settings)
         self.app.add_middleware(ErrorCheck)
-        self._server = uvicorn.Server(uvicorn_config(self.app, port=0, timeout_graceful_shutdown=5))
+        self._server = uvicorn.Server(uvicorn_config(self.app, port=settings.port, timeout_graceful_shutdown=5))
         self._thread = threading.Thread(target=self._server.run)
 
     @property
@@ -165,7 +165,7 @@ class Server:
     @classmethod
     def of(cls, checkpoints: Path, **settings: object) -> Server:
         data = checkpoints.with_name(f"{checkpoints.name}-data")
-        defaults = {"reload_seconds": 0.05, "threads": 1, "data": data}
+        defaults = {"port": 0, "reload_seconds": 0.05, "threads": 1, "data": data}
         return cls(Settings(checkpoints=checkpoints, **{**defaults, **settings}))
 
     def begin(self) -> None:
