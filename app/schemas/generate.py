@@ -120,6 +120,7 @@ class GenerateRequest(RequestBody):
         description="How many of the model's most probable tokens to tell in place of each token: their own "
         "log-probabilities, before penalties, bias, temperature and filters.",
         examples=[2],
+        json_schema_extra=limited_by("max_rows"),
     )
     sampling_probabilities: bool = Field(
         False,

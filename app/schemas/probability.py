@@ -22,6 +22,7 @@ from app.schemas.base import (
     Token,
     logprob_fields,
 )
+from app.schemas.limits import limited_by
 from app.schemas.tokens import context_content, token_content
 from models.inference.prediction.predictions import ContextTokens, ScoredTokens
 from models.tokenization.token_names import TokenNames
@@ -48,6 +49,7 @@ class ProbabilityRequest(RequestBody):
         description="How many of the most probable tokens to tell in the place of each token, which then has its "
         "`rank`; implies `tokens`.",
         examples=[2],
+        json_schema_extra=limited_by("max_rows"),
     )
 
 
