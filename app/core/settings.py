@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.container_limits import memory_quota
 from app.core.host_names import is_loopback, split_names, split_origins
 from app.core.plain_messages import explain, locate
 from models.errors import InvalidInput
@@ -229,6 +230,18 @@ class Settings(BaseSettings):
     job_niceness: int = Field(
         19, ge=0, le=19, description="How readily a job leaves the processor to the service: 0 (not at all) to 19."
     )
+    job_slots: int | None = Field(
+        None,
+        ge=1,
+        description="Jobs that a worker does at once, as far as their memory goes together; unset: as many as have "
+        "`job_threads` each on the cores to spare.",
+    )
+    job_warm_seconds: float = Field(
+        60,
+        ge=0,
+        description="Seconds that a worker without jobs keeps a process that has loaded what they need, from which "
+        "theirs are forked; 0: each starts from nothing, in some seconds of processor time.",
+    )
     job_attempts: int = Field(3, ge=1, description="How often a job is begun whose worker or process is lost.")
     job_save_seconds: float = Field(30, gt=0, description="Seconds between two saved states of a training.")
     lease_seconds: float = Field(30, gt=0, description="Seconds without a heartbeat until another worker takes over.")
@@ -238,6 +251,11 @@ class Settings(BaseSettings):
     def verified_hashes(self) -> Path:
         """File that remembers which files of models were verified."""
         return self.data / "verified.json"
+
+    @property
+    def job_memory_bytes(self) -> int:
+        """Most memory that jobs may be expected to need, in bytes."""
+        return self.max_job_memory_bytes or memory_quota() * 4 // 5
 
     @property
     def opens_without_keys(self) -> bool:

@@ -7,7 +7,7 @@ only the newest may write. When to give up on a job is the worker's decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,17 +40,21 @@ class LeaseStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def claim(self, worker: str, seconds: float) -> tuple[Job, Lease] | None:
+    def claim(
+        self, worker: str, seconds: float, fits: Callable[[Job], bool] = lambda _: True
+    ) -> tuple[Job, Lease] | None:
         """Claim a job for `seconds`: one whose lease expired (one attempt more), or else the oldest queued.
 
-        The job may be cancelling, and may have any number of attempts; the caller decides what follows from that.
+        None where there is no such job or it does not fit; smaller ones that come after it would keep it waiting. The
+        job may be cancelling, and may have any number of attempts; the caller decides what follows from that.
         """
         with self.database.read() as connection:
-            if _next_claimable(connection) is None:
-                return None
+            job = _next_claimable(connection)
+        if job is None or not fits(job):
+            return None
         with self.database.write() as connection:
             job = _next_claimable(connection)
-            return None if job is None else _claim(connection, job, worker, seconds)
+            return _claim(connection, job, worker, seconds) if job is not None and fits(job) else None
 
     def renew(
         self,

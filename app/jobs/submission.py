@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from app.core.container_limits import memory_quota, spare_cores
+from app.core.container_limits import spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
@@ -237,5 +237,5 @@ class JobSubmission:
 
     @property
     def _limits(self) -> ResourceLimits:
-        memory = self.settings.max_job_memory_bytes or memory_quota() * 4 // 5
-        return ResourceLimits(self.settings.max_job_parameters, memory, self.settings.max_job_seconds)
+        settings = self.settings
+        return ResourceLimits(settings.max_job_parameters, settings.job_memory_bytes, settings.max_job_seconds)

@@ -1,6 +1,6 @@
 """Workers: processes that do jobs.
 
-Begin with `worker` (the loop) and `job_attempt` (one job). The work runs in a child process: `subprocess_launcher`
-starts `child_main`, which calls `run_job`, and `run_monitor` watches it through the messages of `run_protocol`.
-`workspaces` are the directories of attempts. A worker's own process stays small: it loads neither torch nor FastAPI.
+Begin with `worker` (the loop) and `job_attempt` (one job). The work runs in a child process: `launchers` start
+`child_main`, which calls `run_job`, and `run_monitor` watches it through the messages of `run_protocol`. `workspaces`
+are the directories of attempts. A worker's own process stays small: it loads neither torch nor FastAPI.
 """

@@ -1,6 +1,7 @@
-"""Entry point of the process that does a job's work: `python -m app.worker.child_main NICENESS`.
+"""Entry point of the process that does a job's work: `python -m app.worker.child_main [NICENESS]`.
 
-The first line of standard input is the RunSpec as JSON, a later line tells it to stop, and when the input closes the
+Without a niceness the process keeps the priority it has; `launchers.fork_server` calls `run_child` in a fork. The first
+line of standard input is the RunSpec as JSON, a later line tells it to stop, and when the input closes the
 process exits at once: its worker is gone, and another may have claimed the job. Messages are written to standard
 output, a line of JSON each. The work itself is in `run_job`.
 """
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from app.core.exceptions import is_no_space
 from app.core.logs.setup import log_to_stderr
@@ -37,12 +38,21 @@ _PROBE_BYTES = 1 << 20
 
 
 def main() -> None:
-    """Read the RunSpec, do the work and report its end."""
+    """Take the priority that the command names, and do the work."""
+    for niceness in sys.argv[1:2]:
+        lower_priority(int(niceness))
+    run_child()
+
+
+def run_child() -> NoReturn:
+    """Read the RunSpec, do the work, report its end and exit."""
     reports = _redirect_stdout()
     protect_streams()
-    spec = run_spec_from_json(json.loads(sys.stdin.buffer.readline()))
+    first_line = sys.stdin.buffer.readline()
+    if not first_line:
+        os._exit(1)  # the worker is gone, or has changed its mind
+    spec = run_spec_from_json(json.loads(first_line))
     log_to_stderr(spec.log_level, spec.log_format)
-    _lower_priority(int(sys.argv[1]))
     stop = threading.Event()
     threading.Thread(target=_watch_input, args=(sys.stdin.buffer, stop), daemon=True).start()
 
@@ -64,7 +74,7 @@ def _redirect_stdout() -> BinaryIO:
     return reports
 
 
-def _lower_priority(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Lower this process's priority: last to get the processor, first to be killed when memory runs out."""
     os.nice(niceness)
     with suppress(OSError):  # with autogroups, niceness counts within the session only

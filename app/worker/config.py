@@ -30,6 +30,10 @@ class WorkerConfig:
     max_attempts: int = 3
     """How often a job is started whose worker or process is lost."""
     threads: int = 1
+    slots: int = 1
+    """Jobs at once."""
+    memory_bytes: int = 1 << 62
+    """Most memory that the jobs at once may be expected to need together; one alone may always run."""
     log_level: str = "info"
     log_format: str = "auto"
 

@@ -1,8 +1,7 @@
 """Protocol between a worker and the process that does a job's work: start, poll, stop.
 
 A `Launcher` starts a `JobRun` from a `RunSpec`; the run reports `Message`s, all of them JSON-ready, so that they can
-cross a pipe or a network. `subprocess_launcher` runs the work in a local child process; another launcher could use a
-cluster.
+cross a pipe or a network. Those of `launchers` run the work in a local child process; another could use a cluster.
 
 Names of message classes and fields are the wire format: a worker and a child of different versions must agree on them.
 """
@@ -125,7 +124,10 @@ class Launcher(Protocol):
     """Starter of runs."""
 
     def start(self, spec: RunSpec) -> JobRun:
-        """Start the work."""
+        """Start the work; several threads may do so at once."""
+
+    def close(self) -> None:
+        """Let go of what is kept between runs."""
 
 
 def message_to_json(message: Message) -> JsonObject:

@@ -1,4 +1,4 @@
-"""The worker loop: claim jobs one after another and run each, until told to stop.
+"""The worker loop: claim jobs and run each, one or several at once, until told to stop.
 
 A worker meets the service only in the database and in the folder of published models. `job_attempt` runs one job.
 """
@@ -9,15 +9,19 @@ import logging
 import os
 import secrets
 import socket
+import threading
 import time
 
 from app.core.background import BackgroundTasks
 from app.core.exceptions import LeaseLost, NotFound
+from app.jobs.job import Job
+from app.jobs.leases import Lease
 from app.jobs.store import JobStore
 from app.storage import published_models
 from app.storage.tables import OPEN_STATUSES
 from app.worker.config import WorkerContext
 from app.worker.job_attempt import JobAttempt
+from app.worker.job_memory import JobMemory
 from app.worker.job_trace import traced
 
 logger = logging.getLogger(__name__)
@@ -33,19 +37,31 @@ class Worker:
         self._jobs = jobs
         self._context = context
         self._next_cleanup = 0.0
+        self._cleanup_lock = threading.Lock()
+        self._memory = JobMemory(context.config.memory_bytes)
 
     def stop(self) -> None:
-        """Let the current job save its state and return to the queue; then `run` returns."""
+        """Let the jobs at work save their states and return to the queue; then `run` returns."""
         self._context.stop.set()
 
     def run(self) -> None:
         """Run jobs until told to stop; while the database is unavailable, wait for it."""
         logger.info("worker %s begins", self.name)
+        more = [threading.Thread(target=self._run_slot) for _ in range(self._context.config.slots - 1)]
+        for thread in more:
+            thread.start()
+        self._run_slot()
+        for thread in more:
+            thread.join()
+        self._context.launcher.close()
+        logger.info("worker %s ends", self.name)
+
+    def _run_slot(self) -> None:
+        """Run one job after the other, until told to stop."""
         tasks = BackgroundTasks()
         tasks.repeat_until(
             self._context.stop, "jobs", lambda: self._take_turn(tasks), self._context.config.idle_seconds
         )
-        logger.info("worker %s ends", self.name)
 
     def _take_turn(self, tasks: BackgroundTasks) -> None:
         """Clean up when that is due, and run jobs until none is left. Raises DatabaseUnavailable."""
@@ -55,11 +71,21 @@ class Worker:
                 return
 
     def run_next_job(self) -> bool:
-        """Claim a job and run it; False where there is none. Raises DatabaseUnavailable."""
-        claimed = self._context.leases.claim(self.name, self._context.config.lease_seconds)
+        """Claim a job and run it; False where none is there, or the next needs memory that others have.
+
+        Raises DatabaseUnavailable.
+        """
+        leases, seconds = self._context.leases, self._context.config.lease_seconds
+        claimed = self._memory.claim(lambda fits: leases.claim(self.name, seconds, fits))
         if claimed is None:
             return False
-        job, lease = claimed
+        try:
+            self._run(*claimed)
+        finally:
+            self._memory.release(claimed[0])
+        return True
+
+    def _run(self, job: Job, lease: Lease) -> None:
         fields = {"job": job.id, "kind": job.kind, "attempt": job.attempt}
         logger.info("job %s: attempt %d", job.id, job.attempt, extra=fields)
         began = time.monotonic()
@@ -71,13 +97,13 @@ class Worker:
             logger.info("job %s: %s", job.id, status, extra=fields | ended)
         except LeaseLost as error:
             logger.warning("%s: left to its new holder", error)
-        return True
 
     def clean_up_when_due(self) -> None:
         """Clean up first, and between jobs when the last time is long ago. Raises DatabaseUnavailable."""
-        if time.monotonic() >= self._next_cleanup:
-            self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_SECONDS
-            self.clean_up()
+        with self._cleanup_lock:  # of several slots, one sees to it
+            if time.monotonic() >= self._next_cleanup:
+                self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_SECONDS
+                self.clean_up()
 
     def clean_up(self) -> None:
         """Remove leftovers of lost workers and of jobs cancelled in the queue. Raises DatabaseUnavailable."""

@@ -50,10 +50,12 @@ class Run:
     def poll(self, seconds):
         said, self.said = self.said, True
         return [] if said else [Done(None, {})]
+    def processor_seconds(self): return None
     def stop(self, seconds): pass
 
 class Launcher:
     def start(self, order): return Run()
+    def close(self): pass
 
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -25,6 +25,7 @@ PACE = {
     "NEXTWORD_JOB_ATTEMPTS": "1000",
     "NEXTWORD_JOB_NICENESS": "0",
     "NEXTWORD_JOB_THREADS": "1",
+    "NEXTWORD_JOB_SLOTS": "1",
     "NEXTWORD_THREADS": "1",
     "NEXTWORD_RELOAD_SECONDS": "0.2",
     "NEXTWORD_LOG_LEVEL": "warning",
@@ -80,12 +81,12 @@ class Fleet:
         worker = self.processes.get("worker")
         servers = children(self.processes["service"].pid)
         workers = [worker.pid] if worker else [pid for server in servers for pid in children(server)]
-        return any(children(pid) for pid in workers)
+        return any(job_processes(pid) for pid in workers)
 
     def kill(self, victim: str) -> bool:
         """kill -9, then begin it again; False where there was no child to kill."""
         if victim == "child":
-            found = children(self.processes["worker"].pid)
+            found = job_processes(self.processes["worker"].pid)
             for child in found:
                 with suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
@@ -168,6 +169,20 @@ def children(pid: int) -> list[int]:
             int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()
         ]
     return []
+
+
+def job_processes(worker: int) -> list[int]:
+    """Process ids of the work of a worker's jobs: its own children, and those that its fork server has forked."""
+    found: list[int] = []
+    for child in children(worker):
+        found += children(child) if is_fork_server(child) else [child]
+    return found
+
+
+def is_fork_server(pid: int) -> bool:
+    with suppress(OSError):
+        return b"fork_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def is_running(pid: int) -> bool:

@@ -16,7 +16,7 @@ from app.worker.run_protocol import RunSpec
 from models.checkpoint.card import CARD_FILE
 from tests.helpers.serving import Server, wait_for
 
-PACE = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1}
+PACE = {"heartbeat_seconds": 0.1, "job_niceness": 0, "job_threads": 1, "job_slots": 1}
 """Settings of a service whose jobs report often."""
 LSTM = {"layers": 1, "hidden_size": 16, "embedding_size": 16, "batch_size": 4, "bptt": 8}
 

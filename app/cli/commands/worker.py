@@ -1,7 +1,8 @@
-"""`nextword worker`: run the jobs submitted over HTTP, one after another, until told to stop."""
+"""`nextword worker`: run the jobs submitted over HTTP, until told to stop."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import suppress
@@ -21,6 +22,7 @@ from app.server.supervisor import call_at_eof
 
 if TYPE_CHECKING:
     from app.stores import Stores
+    from app.worker.run_protocol import Launcher
     from app.worker.worker import Worker
 
 
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 @click.option("--threads", "job_threads", type=click.IntRange(1), help="Threads of a job. [default: all but one]")
 @click.option("--until-eof", is_flag=True, help="Stop when standard input closes, too: its starter is gone.")
 def command(until_eof: bool, **options: Path | int | None) -> None:
-    """Run jobs until Ctrl-C or SIGTERM; the current one then saves its state and goes back to the queue.
+    """Run jobs until Ctrl-C or SIGTERM; those at work then save their states and go back to the queue.
 
-    Start as many workers as there are processors to spare. Settings without an option are read from environment
+    One does as many at once as NEXTWORD_JOB_SLOTS says. Settings without an option are read from environment
     variables NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
     """
     from app.stores import Stores
@@ -56,23 +58,25 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
 def build_worker(settings: Settings, stores: Stores, stop: threading.Event, tracing: Tracing | None = None) -> Worker:
     """Build the worker of these settings, whose jobs are traced by `tracing`."""
     from app.worker.config import WorkerConfig, WorkerContext
-    from app.worker.subprocess_launcher import SubprocessLauncher
     from app.worker.worker import Worker
     from app.worker.workspaces import Workspaces
 
+    threads = settings.job_threads or spare_cores()
     config = WorkerConfig(
         lease_seconds=settings.lease_seconds,
         heartbeat_seconds=settings.heartbeat_seconds,
         save_seconds=settings.job_save_seconds,
         max_attempts=settings.job_attempts,
-        threads=settings.job_threads or spare_cores(),
+        threads=threads,
+        slots=settings.job_slots or max(1, spare_cores() // threads),
+        memory_bytes=settings.job_memory_bytes,
         log_level=settings.log_level,
         log_format=settings.log_format,
     )
     context = WorkerContext(
         leases=stores.leases,
         files=stores.files,
-        launcher=SubprocessLauncher(settings.job_niceness),
+        launcher=_launcher(settings),
         workspaces=Workspaces(settings.data, settings.checkpoints),
         checkpoints=settings.checkpoints,
         config=config,
@@ -80,3 +84,13 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event, trac
         tracing=tracing,
     )
     return Worker(stores.jobs, context)
+
+
+def _launcher(settings: Settings) -> Launcher:
+    """Return the launcher of these settings; only Linux can fork the processes of jobs and hold on to them."""
+    from app.worker.launchers.subprocess_launcher import SubprocessLauncher
+    from app.worker.launchers.warm_launcher import WarmLauncher
+
+    if settings.job_warm_seconds and hasattr(os, "pidfd_open"):
+        return WarmLauncher(settings.job_niceness, settings.job_warm_seconds)
+    return SubprocessLauncher(settings.job_niceness)

@@ -21,6 +21,7 @@ from app.schemas.jobs.answers import JobAnswer
 from app.storage.sample_file import SAMPLE_ID
 from app.storage.tables import Status
 from app.worker import processor_share
+from tests.helpers.fleet import children, is_fork_server
 from tests.helpers.jobs import PACE, ask, over, working
 from tests.helpers.serving import Server, serving, wait_for
 
@@ -132,8 +133,8 @@ def test_waiting_job_of_the_first_example_says_so_and_then_publishes_its_model(o
             assert "event: waiting" in events.iter_lines()
         assert NO_WORKER in CliRunner().invoke(cli, ["jobs", "--url", own.url, "show", job["id"]]).output
         with working(own):
-            wait_for(lambda: _children(os.getpid()))
-            (child,) = _children(os.getpid())
+            wait_for(lambda: _fork_servers(os.getpid()))
+            (child,) = _fork_servers(os.getpid())
             os.kill(child, signal.SIGSTOP)
             second = ask(client, name="second", kind="ngram", training_file=SAMPLE_ID)
             waits(second, "all are busy, with 1 running")
@@ -149,8 +150,6 @@ def test_waiting_job_of_the_first_example_says_so_and_then_publishes_its_model(o
         wait_for(lambda: client.get(f"/v1/models/{job['model']}").status_code == 200)
 
 
-def _children(pid: int) -> list[int]:
-    """The processes of jobs that this one has started."""
-    children = Path(f"/proc/{pid}/task").glob("*/children")
-    pids = [int(child) for file in children for child in file.read_text().split()]
-    return [child for child in pids if b"app.worker.child_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+def _fork_servers(pid: int) -> list[int]:
+    """The process that a job waits for until its own is forked."""
+    return [child for child in children(pid) if is_fork_server(child)]

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from app.worker.launchers.subprocess_launcher import SubprocessLauncher
 from app.worker.processor_share import ProcessorShare, correct_seconds_left
-from app.worker.subprocess_launcher import SubprocessLauncher
 from tests.helpers.jobs import RUN_SPEC
 
 

@@ -65,6 +65,7 @@ class Scene:
     acts: list[Act] = field(default_factory=list)
     stopped: Message = field(default_factory=Stopped)
     runs: list[Run] = field(default_factory=list)
+    closed: bool = False
 
     def __post_init__(self) -> None:
         self.jobs, self.leases = JobStore(self.database), LeaseStore(self.database)
@@ -75,6 +76,9 @@ class Scene:
             self.leases, files, self, self.workspaces, self.checkpoints, self.config, threading.Event()
         )
         self.worker = Worker(self.jobs, self.context)
+
+    def close(self) -> None:
+        self.closed = True
 
     def start(self, spec: RunSpec) -> Run:
         self.runs.append(Run(spec, self.acts, self.stopped))

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from app.worker.launchers.subprocess_launcher import SubprocessLauncher
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Stopped
-from app.worker.subprocess_launcher import SubprocessLauncher
 from tests.helpers.jobs import RUN_SPEC
 
 SAY = """
@@ -90,7 +90,7 @@ def test_child_outlives_neither_its_pipe_nor_its_worker() -> None:
     child = SAY + "print(os.getpid(), file=sys.stderr, flush=True); sys.stdin.readline()"
     worker = f"""
 import sys, time
-from app.worker.subprocess_launcher import SubprocessLauncher
+from app.worker.launchers.subprocess_launcher import SubprocessLauncher
 from tests.helpers.jobs import RUN_SPEC
 SubprocessLauncher(0, [sys.executable, "-c", {child!r}]).start(RUN_SPEC)
 time.sleep(60)
