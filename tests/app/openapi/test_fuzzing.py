@@ -59,9 +59,7 @@ a list is judged item by item, so that a bad item costs an error in its place an
 
 VOCABULARY_SIZE = 10_000
 """Tokens of the model that the examples ask; no schema can say which ids are beyond a vocabulary."""
-MOST_ALTERNATIVES = 15
-"""Alternatives of each token that fit one answer, however many texts and tokens it has."""
-JUDGED_BY_THE_MODEL = ("dimensions", "keystrokes", "logit_bias", "spans", "shortlist")
+JUDGED_BY_THE_MODEL = ("dimensions", "keystrokes", "logit_bias", "spans", "shortlist", "top_logprobs")
 """Fields whose values must fit the model, the text or another field."""
 
 
@@ -71,8 +69,6 @@ def described(document: JsonObject) -> JsonObject:
     for schema in content["components"]["schemas"].values():
         for name in JUDGED_BY_THE_MODEL:
             schema.get("properties", {}).pop(name, None)
-        if "maximum" in (alternatives := schema.get("properties", {}).get("top_logprobs", {})):
-            alternatives["maximum"] = MOST_ALTERNATIVES
     _bound_token_ids(content["components"]["schemas"])
     for methods in content["paths"].values():
         for operation in methods.values():
