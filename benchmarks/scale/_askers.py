@@ -1,4 +1,4 @@
-"""Clients that ask questions with known answers again and again, and note every answer that is another."""
+"""Clients that ask questions with known answers again and again, and note other answers."""
 
 from __future__ import annotations
 

@@ -7,12 +7,19 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import yaml
+
+from app.core.settings import Settings
+from app.server.server import CLOSE_SECONDS
+from benchmarks.scale._replicas import find_haproxy
 
 ROOT = Path(__file__).parents[2]
 OBSERVABILITY = ROOT / "observability"
+KUBERNETES = sorted((ROOT / "deploy/k8s").glob("*.yaml"))
 
 
 def run(tool: str, *arguments: str) -> None:
@@ -29,6 +36,58 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 @pytest.mark.parametrize("profile", ["", "observability"])
 def test_docker_compose_of_before_reads_the_composition(profile: str) -> None:
     run("docker-compose", "--profile", profile, "config", "--quiet")
+
+
+def test_docker_compose_of_before_reads_the_replicas() -> None:
+    run("docker-compose", "-f", "deploy/compose.replicas.yaml", "config", "--quiet")
+
+
+def test_haproxy_accepts_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        monkeypatch.setenv(f"NEXTWORD_SERVER_{number}", f"127.0.0.1:800{number}")
+    monkeypatch.setenv("NEXTWORD_BIND", "127.0.0.1:8000")
+    run(find_haproxy() or "haproxy", "-c", "-f", "deploy/haproxy.cfg")
+
+
+def test_kubectl_builds_the_objects() -> None:
+    run("kubectl", "kustomize", "deploy/k8s")
+
+
+@pytest.mark.parametrize("tool", [["kubeconform", "-strict"], ["kubernetes-validate", "--strict"]], ids=lambda t: t[0])
+def test_schemas_of_kubernetes_accept_the_objects(tool: list[str]) -> None:
+    run(*tool, *(str(path) for path in KUBERNETES if path.name != "kustomization.yaml"))
+
+
+def objects() -> dict[str, Any]:
+    """The objects for Kubernetes by kind and name."""
+    found = [document for path in KUBERNETES for document in yaml.safe_load_all(path.read_text())]
+    return {f"{each['kind']}/{each.get('metadata', {}).get('name')}": each for each in found}
+
+
+def test_objects_of_kubernetes_fit_together() -> None:
+    found = objects()
+    listed = {path.name for path in KUBERNETES} - {"kustomization.yaml"}
+    assert set(found["Kustomization/None"]["resources"]) == listed
+    server, budget = found["Deployment/nextword-server"]["spec"], found["PodDisruptionBudget/nextword-server"]["spec"]
+    pod = server["template"]
+    labels = pod["metadata"]["labels"]
+    assert labels == server["selector"]["matchLabels"] == budget["selector"]["matchLabels"]
+    assert labels == found["Service/nextword"]["spec"]["selector"]
+    (container,) = pod["spec"]["containers"]
+    assert found["Service/nextword"]["spec"]["ports"][0]["targetPort"] == container["ports"][0]["name"]
+    claims = {volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"][:2]}
+    assert {f"PersistentVolumeClaim/{name}" for name in claims} <= set(found)
+
+
+def test_servers_have_the_time_to_drain_and_stop() -> None:
+    pod = objects()["Deployment/nextword-server"]["spec"]["template"]["spec"]
+    settings = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    drain = float(settings["NEXTWORD_DRAIN_SECONDS"] or 0)
+    assert drain > 3 * pod["containers"][0]["readinessProbe"]["periodSeconds"]
+    assert pod["terminationGracePeriodSeconds"] > drain + Settings().stop_seconds + CLOSE_SECONDS
+    service = yaml.safe_load((ROOT / "deploy/compose.replicas.yaml").read_text())["services"]["server-1"]
+    drain = service["environment"]["NEXTWORD_DRAIN_SECONDS"]
+    assert int(service["stop_grace_period"].rstrip("s")) > drain + Settings().stop_seconds + CLOSE_SECONDS
 
 
 def test_promtool_accepts_configuration_and_alerts() -> None:

@@ -1,4 +1,4 @@
-"""Three servers behind HAProxy, one killed and all replaced under load: no question is left without its answer."""
+"""Three servers behind HAProxy answer every question while they are killed and replaced."""
 
 from __future__ import annotations
 
