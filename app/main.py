@@ -44,8 +44,10 @@ from app.openapi.application import DocumentedApp
 from app.openapi.introduction import DESCRIPTION, TAGS
 from app.page.serve import add_page
 from app.retention import Retention
-from app.routes import aliases, counts, export, files, findings, generate, health, jobs, models, perplexity, probability
+from app.routes import aliases, counts, files, findings, generate, health, jobs, models, perplexity, probability
 from app.routes import next as next_token
+from app.routes.checkpoints import export
+from app.routes.checkpoints import files as model_files
 from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
@@ -114,7 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
         return checkpoint
 
     app.state.registry = registry = ModelRegistry(settings.checkpoints, load_model)
-    app.state.copies = copies
+    app.state.copies, app.state.verifier = copies, verifier
     app.state.metrics = Metrics()
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
@@ -131,6 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_swagger_ui(app)
     for resource in (
         models,
+        model_files,
         counts,
         export,
         next_token,

@@ -1,4 +1,4 @@
-"""HTTP client of a service's files and jobs, for the command line.
+"""HTTP client of a service's files, jobs and models, for the command line.
 
 `ServiceClient` uses only the standard library, so that `nextword jobs` starts fast.
 """
@@ -9,8 +9,9 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,8 @@ from models.utils.regular_files import open_regular
 
 SILENCE_TIMEOUT_SECONDS = 60.0
 """Longest silence of a connection; a streaming service sends a comment every 15 s."""
+PIECE_BYTES = 1 << 20
+"""Most bytes of a file that are read at once."""
 RECONNECT_SECONDS = 1.0
 GIVE_UP_SECONDS = 120.0
 """How long a service may be unreachable before following a job is given up."""
@@ -76,6 +79,14 @@ class ServiceClient:
             answer = self._json(Request(f"{self._url}/v1/files?{query}", file, headers, method="POST"))
         return str(answer["id"])
 
+    @contextmanager
+    def download(self, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        """Open a file at a byte; yields its pieces, which end early where the connection breaks."""
+        headers = {"range": f"bytes={offset}-"} if offset else {}
+        with self._open(Request(f"{self._url}{quote(path)}", headers=headers)) as answer:
+            skipped = 0 if answer.status == HTTPStatus.PARTIAL_CONTENT else offset  # a proxy may send the whole file
+            yield _pieces(answer, skipped)
+
     def follow_job(self, job_id: str) -> Iterator[ServerSentEvent]:
         """Yield the events of a job until it is over; a connection that is lost is opened again.
 
@@ -119,6 +130,15 @@ class ServiceClient:
         except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise ServiceError(f"{self._url} does not answer ({reason}); is `nextword serve` running?") from error
+
+
+def _pieces(answer: HTTPResponse, skipped: int) -> Iterator[bytes]:
+    """Yield what comes of an answer after some bytes, until its end or a break."""
+    with suppress(HTTPException, OSError):
+        while piece := answer.read1(PIECE_BYTES):
+            if len(piece) > skipped:
+                yield piece[skipped:]
+            skipped = max(skipped - len(piece), 0)
 
 
 def _is_http(url: str) -> bool:

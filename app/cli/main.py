@@ -33,6 +33,7 @@ COMMAND_HELP = {
     "export": "Write a model, or its tokenizer, for other programs.",
     "evaluate": "Measure how well MODEL predicts a text, or does its task on labelled files.",
     "score": "Score lines from standard input, one result a line.",
+    "select": "Score the records of files, and write those worth keeping.",
     "calibrate": "Find thresholds of the gibberish check, from harmless prompts.",
     "tune": "Find weights of rescoring, from n-best lists with references.",
     "generate": "Continue a prompt, or begin a text.",
@@ -48,6 +49,7 @@ COMMAND_HELP = {
     "jobs": "Submit jobs to a service, follow and cancel them.",
     "keys": "Make API keys of the service, list and revoke them.",
     "doctor": "Look at what a service needs, and say how to mend what is wrong.",
+    "pull": "Copy a published model from another service.",
     "backup": "Copy models, files, jobs and keys of a service into one archive.",
     "restore": "Put the content of a backup back.",
     "compare": "Compare families of models and ways to train them on a text.",
@@ -57,6 +59,7 @@ COMMAND_HELP = {
 _HOMES = {
     "keys": ("access.keys", "command"),
     "doctor": ("operations.doctor", "command"),
+    "pull": ("operations.pull", "command"),
     "backup": ("operations.backup", "backup_command"),
     "restore": ("operations.backup", "restore_command"),
     "import": ("derived.arpa", "import_command"),

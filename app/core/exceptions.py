@@ -151,6 +151,14 @@ class TooExpensive(InvalidInput):
     """A job that would not fit this machine, refused before it is queued."""
 
 
+class RangeNotSatisfiable(NextwordError):
+    """The file has none of the bytes that `Range` asks for."""
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 class DiskFull(NextwordError):
     """No room to write; nothing was kept of what was begun."""
 

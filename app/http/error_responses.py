@@ -70,6 +70,7 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     exceptions.NameTaken: (409, "conflict_error", "name_taken"),
     exceptions.TooExpensive: (400, "invalid_request_error", "too_expensive"),
     exceptions.FileTooLarge: (413, "invalid_request_error", "file_too_large"),
+    exceptions.RangeNotSatisfiable: (416, "invalid_request_error", "range_not_satisfiable"),
     exceptions.DiskFull: (507, "unavailable_error", "disk_full"),
     exceptions.DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
     exceptions.Overloaded: (429, "overloaded_error", "overloaded"),
@@ -124,15 +125,17 @@ def to_api_error(error: Exception) -> ApiError:
     if status == 500 and not isinstance(error, exceptions.ModelFailed):
         return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    return ApiError(status, kind, code, str(error), param, {**_retry_headers(error, status), **_key_headers(error)})
+    return ApiError(status, kind, code, str(error), param, {**_retry_headers(error, status), **_special_headers(error)})
 
 
-def _key_headers(error: Exception) -> Mapping[str, str]:
-    """Say what kind of key is wanted (RFC 6750), and that a quota does not come back by waiting."""
+def _special_headers(error: Exception) -> Mapping[str, str]:
+    """Say what kind of key is wanted (RFC 6750), how long a file is, that a quota does not come back by waiting."""
     if isinstance(error, exceptions.BadApiKey):
         return {"www-authenticate": 'Bearer realm="nextword"'}
     if isinstance(error, exceptions.ScopeMissing):
         return {"www-authenticate": f'Bearer realm="nextword", error="insufficient_scope", scope="{error.scope}"'}
+    if isinstance(error, exceptions.RangeNotSatisfiable):
+        return {"content-range": f"bytes */{error.size}"}
     return {"x-should-retry": "false"} if isinstance(error, exceptions.QuotaReached) else {}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 import types
 from collections.abc import Callable, Generator
@@ -39,8 +40,8 @@ COMPLETIONS_PATH = "/v1/completions"
 """Paths of work for a model that is named in the body."""
 READ_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
 """Methods that change nothing."""
-LONG_READS = ("/events", "/content", "/export")
-"""Ends of paths of which reading may take long: such requests are counted with those that give work."""
+LONG_READS = re.compile(r".*/(events|content|export)|/v1/models/[^/]+/files/[^/]+")
+"""Paths of which reading may take long: such requests are counted with those that give work."""
 FindQueue = Callable[[str], WorkQueue | None]
 """Finds the queue in which work of a model, by name, waits; None where it need not wait, or no model has that name."""
 
@@ -165,7 +166,7 @@ def _finish_started(started: Generator[Any, Any, None], pending: Any) -> Generat
 
 def is_short_read(scope: Scope) -> bool:
     """Return whether a request reads what there is, and soon ends."""
-    return scope["method"] in READ_METHODS and not scope["path"].endswith(LONG_READS)
+    return scope["method"] in READ_METHODS and not LONG_READS.fullmatch(scope["path"])
 
 
 def model_in_path(scope: Scope) -> str:

@@ -124,7 +124,7 @@ def load(
 
     Raises CheckpointDamaged, naming file or member, when anything is missing, altered, foreign or of a newer program.
     """
-    card = Card.read(_own_file(path, CARD_FILE))
+    card = Card.read(own_file(path, CARD_FILE))
     library = library or path.absolute().parent.parent
     if card.members:
         load_member = partial(
@@ -158,7 +158,7 @@ def shared_tokenizer(tokenizers: Iterable[tuple[str, Tokenizer]]) -> Tokenizer:
     return tokenizer
 
 
-def _own_file(path: Path, name: str) -> Path:
+def own_file(path: Path, name: str) -> Path:
     """Return the path of a checkpoint's file, which must be there and not a link that leads elsewhere."""
     file = path / name
     if not file.is_file():
@@ -173,7 +173,7 @@ def _verified_file(path: Path, name: str, card: Card, verified_hashes: FileVerif
 
     Raises CheckpointDamaged unless it has the card's hash, or at least its size without hashes.
     """
-    file, digest = _own_file(path, name), card.files.get(name)
+    file, digest = own_file(path, name), card.files.get(name)
     if digest is None:
         raise CheckpointDamaged(f"{path / CARD_FILE}: does not list {name}")
     if verified_hashes is not None:

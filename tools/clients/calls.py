@@ -32,6 +32,8 @@ MODELS = (
         openai=_openai_of_path(KN, "print([model.id for model in at_model.models.list()])"),
     ),
     Call("GET", f"{MODEL}/vocabulary", LETTERS, {"prefix": "dark", "limit": 5}),
+    Call("GET", f"{MODEL}/files", {"model": "students"}),
+    Call("GET", f"{MODEL}/files/{{file}}", {"model": "students@1", "file": "card.json"}),
     Call("GET", f"{MODEL}/export", {"model": "students"}, {"format": "arpa"}, answer="text"),
     _ask("counts", "students", text=["students opened their books", "their books"]),
     Call("PUT", "/v1/aliases/{alias}", {"alias": "best"}, json={"model": f"{KN}@1"}),

@@ -97,7 +97,7 @@ def test_openapi_documents_errors_in_the_one_shape(document: dict[str, Any]) -> 
             assert "default" not in operation["responses"]
             assert ("404" in operation["responses"]) == (path not in NOTHING_TO_FIND)
             for status, answer in operation["responses"].items():
-                if status != "200":
+                if status not in ("200", "206", "304"):
                     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorAnswer")
 
 
@@ -121,14 +121,14 @@ def test_openapi_examples_all_work(document: dict[str, Any], shipped: Server) ->
     asked = 0
     with httpx.Client(base_url=shipped.url, timeout=60) as client:
         for method, path, operation in operations(document):
-            url = path.replace("{model}", example_model(operation))
+            url = path.replace("{model}", example_model(operation)).replace("{file}", "card.json")
             for kind, example in list(examples(document, operation)) or [("", None)]:
                 body = {"json": example} if kind == "application/json" else {"content": example}
                 answer = client.request(method, url, headers={"content-type": kind} if kind else {}, **body)
                 assert answer.status_code == 200, (path, kind, answer.text)
                 assert '"error"' not in answer.text
                 asked += 1
-    assert asked == 22
+    assert asked == 24
 
 
 TRY_IT_OUT = """

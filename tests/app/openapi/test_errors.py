@@ -26,6 +26,7 @@ PROVED_ELSEWHERE = {
     "invalid_text": "the tests of each route, and of tokenizers of others",
     "file_too_large": "test_files",
     "disk_full": "test_full_disk",
+    "range_not_satisfiable": "checkpoints/test_files",
     "conflict": "test_files and test_aliases",
     "body_stalled": "test_arriving_bodies",
     "file_in_use": "test_files",
@@ -105,7 +106,9 @@ PROVOCATIONS: dict[str, Provoke] = {
     "invalid_json": lambda client, example: send(client, example, media_type=JSON, body=b"{"),
     "unsupported_media_type": lambda client, example: send(client, example, media_type="image/png", body=b"{}"),
     "model_not_found": without_model,
-    "not_found": lambda client, example: send(client, example, places=dict.fromkeys(example.places, NOWHERE)),
+    "not_found": lambda client, example: send(
+        client, example, places={**example.places, list(example.places)[-1]: NOWHERE}
+    ),
     "unsupported_by_model": with_another_model,
     "overloaded": send,
     "stopping": send,

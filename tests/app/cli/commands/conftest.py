@@ -13,6 +13,10 @@ from tests.helpers.command_line import Finished, Run
 from tests.helpers.serving import CHARACTERS, ngram, publish, recurrent
 
 
+WITHOUT_THREADS = ("models", "export", "import", "convert", "pull")
+"""Commands that compute nothing."""
+
+
 @pytest.fixture(scope="package")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """words (n-gram), counts (with zero probabilities), letters, lstm."""
@@ -29,7 +33,7 @@ def nextword(published: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     def call(*arguments: str | Path, stdin: bytes = b"", root: Path = published) -> Finished:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         capsys.readouterr()
-        without = arguments[0] in ("models", "export", "import", "convert") or arguments[:2] == ("counts", "show")
+        without = arguments[0] in WITHOUT_THREADS or arguments[:2] == ("counts", "show")
         threads = [] if without else ["--threads", "1"]
         status = run([*map(str, arguments), "--checkpoints", str(root), *threads])
         return Finished(status, *capsys.readouterr())
