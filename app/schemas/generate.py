@@ -20,7 +20,7 @@ from app.schemas.base import (
     logprob_fields,
 )
 from app.schemas.details.streams import event_stream
-from app.schemas.limits import limited_by
+from app.schemas.limits import limited_by, zero_or_at_least
 from app.schemas.tokens import token_contents
 from models.inference.config import (
     MAX_BIASED_TOKENS,
@@ -29,6 +29,7 @@ from models.inference.config import (
     MAX_STOP_CHARACTERS,
     MAX_STOP_LENGTH,
     REPETITION_PENALTIES,
+    TEMPERATURES,
     FinishReason,
     SampledEnd,
     TokenLogprobs,
@@ -66,7 +67,12 @@ class GenerateRequest(RequestBody):
         64, ge=1, description="Most tokens in each text.", examples=[20], json_schema_extra=limited_by("max_tokens")
     )
     temperature: float = Field(
-        1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
+        1.0,
+        ge=0,
+        le=TEMPERATURES[1],
+        description="Divides log-probabilities; 0 takes the most probable token.",
+        examples=[0.8],
+        json_schema_extra=zero_or_at_least(TEMPERATURES[0]),
     )
     top_k: int = Field(0, ge=0, description="Choose among the k most probable tokens; 0: all.", examples=[50])
     top_p: float = Field(

@@ -25,3 +25,8 @@ def matching(pattern: str) -> Callable[[dict[str, Any]], None]:
 def limited_by(setting: str) -> Any:
     """Return `json_schema_extra` of a field whose number or length is at most that of a setting."""
     return {LIMIT_KEY: setting}
+
+
+def zero_or_at_least(least: float) -> Any:
+    """Return `json_schema_extra` of a number that may be 0, or is at least so large."""
+    return {"not": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": least}}

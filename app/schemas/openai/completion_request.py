@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from app.schemas.base import RequestBody, SourceText, described_as
 from app.schemas.generate import LogitBias, Stop
-from app.schemas.limits import limited_by
-from models.inference.config import MAX_PENALTY, REPETITION_PENALTIES
+from app.schemas.limits import limited_by, zero_or_at_least
+from models.inference.config import MAX_PENALTY, REPETITION_PENALTIES, TEMPERATURES
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -76,7 +76,12 @@ class CompletionRequest(RequestBody):
         json_schema_extra=limited_by("max_tokens"),
     )
     temperature: float | None = Field(
-        1.0, ge=0, le=1e6, description="Divides log-probabilities; 0 takes the most probable token.", examples=[0.8]
+        1.0,
+        ge=0,
+        le=TEMPERATURES[1],
+        description="Divides log-probabilities; 0 takes the most probable token.",
+        examples=[0.8],
+        json_schema_extra=zero_or_at_least(TEMPERATURES[0]),
     )
     top_p: float | None = Field(
         1.0, gt=0, le=1, description="Choose among the fewest tokens that reach probability p; 1: all.", examples=[0.95]
