@@ -22,7 +22,7 @@ import httpx
 from app.storage.database import sqlite_url
 from benchmarks.service._chaos.clock import Clock, make_clock
 from tests.helpers.databases import Server, binaries, postgresql_server
-from tests.helpers.fleet import Fleet, children
+from tests.helpers.fleet import Fleet, children, is_fork_server, job_processes
 from tools.examples.service import link_checkpoints
 
 DISK = "size=400m"
@@ -48,14 +48,14 @@ class Cluster(Fleet):
         self._changing = threading.Lock()
         """Held while a process of ours is ended and begun again."""
         self._changing_database = threading.Lock()
-        # Each request connects anew, so that every server process is asked; a client made anew would read certificates.
-        self._visitor = httpx.Client(base_url=self.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
         settings = {"NEXTWORD_WORKERS": str(SERVERS), "NEXTWORD_STOP_SECONDS": "5", "NEXTWORD_BODY_IDLE_SECONDS": "5"}
         environment = settings | ({} if clock is None else dict(clock.environment))
         self.log_path = folder / LOG_FILE
         super().__init__(
             self._disk, database_url, workers=2, environment=environment, log=self.log_path.open("ab", buffering=0)
         )
+        # Each request connects anew, so that every server process is asked; a client made anew would read certificates.
+        self._visitor = httpx.Client(base_url=self.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
 
     def servers(self) -> list[int]:
         """Process ids of the server processes."""
@@ -72,11 +72,19 @@ class Cluster(Fleet):
     def kill_child(self) -> int:
         """Kill the processes that do the jobs' work, waiting for one if none runs; returns how many."""
         deadline = time.monotonic() + CHILD_SECONDS
-        while not (killed := _kill([child for name in self.workers() for child in children(self.processes[name].pid)])):
+        while not (killed := _kill([pid for worker in self._worker_pids() for pid in job_processes(worker)])):
             if time.monotonic() > deadline:
                 return 0
             time.sleep(0.05)
         return killed
+
+    def kill_fork_server(self) -> int:
+        """Kill a process that forks those of the jobs; returns how many, 0 where none runs."""
+        found = [pid for worker in self._worker_pids() for pid in children(worker) if is_fork_server(pid)]
+        return _kill(found, one=True)
+
+    def _worker_pids(self) -> list[int]:
+        return [self.processes[name].pid for name in self.workers()]
 
     def pause_worker(self, seconds: float) -> None:
         """Stop a worker for longer than its lease, and let it go on."""

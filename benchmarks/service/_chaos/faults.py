@@ -48,6 +48,7 @@ class Faults:
         cluster = self._cluster
         faults = [
             Fault("child of a worker killed", 30, True, cluster.kill_child),
+            Fault("fork server of a worker killed", 8, True, cluster.kill_fork_server),
             Fault("worker killed", 20, True, lambda: cluster.kill(random.choice(cluster.workers()))),
             Fault("server process killed", 20, True, lambda: self._break("process", cluster.kill_server)),
             Fault("service killed", 6, True, lambda: self._break("process", lambda: cluster.kill("service"))),
