@@ -1,8 +1,8 @@
-"""Decompression of files that gzip, bzip2, xz or Zstandard wrote, told by their first bytes.
+"""Compression of files by gzip, bzip2, xz or Zstandard, told by their first bytes when they are read.
 
 `open_decompressed` opens a file of any kind, `decompressed` is given an open one, and `compression_of` names the
 compression of a file that begins with some bytes. Names of files say nothing here: a `.gz` that a browser has unpacked
-is read as the text that it is.
+is read as the text that it is. What is written is compressed as the ending of its name says (`create_compressed`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import lzma
 import re
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, Protocol
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from models.errors import InvalidText
 from models.utils.regular_files import open_regular
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 MAGIC_BYTES = 10
 """Bytes that tell the compression of a file; none but bzip2 needs more than six."""
 _BUFFER_BYTES = 1 << 18
+_GZIP_LEVEL = 6
 _MAGIC_NUMBERS = {
     "gzip": re.compile(rb"\x1f\x8b"),
     "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),  # a block, or the end of a file that holds nothing
@@ -109,3 +112,31 @@ def _decompressor(file: IO[bytes], compression: str) -> _Readable:
     if compression == "bzip2":
         return bz2.BZ2File(file)
     return lzma.LZMAFile(file) if compression == "xz" else zstd.ZstdFile(file)
+
+
+@contextmanager
+def create_compressed(path: Path, ending: str) -> Iterator[BinaryIO]:
+    """Create a file that is compressed as `ending` says: .gz, .zst, or not at all.
+
+    The same content gives the same bytes. All of it is one frame of Zstandard, since not every reader goes on to the
+    next one.
+    """
+    with path.open("wb") as file:
+        if ending == ".gz":
+            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as compressed:
+                yield cast("BinaryIO", compressed)
+        elif ending == ".zst":
+            with zstd.ZstdFile(file, "w") as compressed:
+                yield cast("BinaryIO", compressed)
+        else:
+            yield file
+
+
+def compress_block(data: bytes, level: int) -> bytes:
+    """Return bytes as a frame of Zstandard."""
+    return zstd.compress(data, level)
+
+
+def decompress_block(data: bytes) -> bytes:
+    """Return what a frame of Zstandard holds."""
+    return zstd.decompress(data)

@@ -1,0 +1,1 @@
+"""Scoring of the records of large files, and selection of those worth keeping."""
