@@ -244,6 +244,11 @@ class Settings(BaseSettings):
     )
     job_attempts: int = Field(3, ge=1, description="How often a job is begun whose worker or process is lost.")
     job_save_seconds: float = Field(30, gt=0, description="Seconds between two saved states of a training.")
+    ray_address: str | None = Field(
+        None,
+        description="Ray cluster that does a worker's jobs: `auto`, or the address of its head (`head:6379`), where "
+        "the worker's machine is a node of it; unset: the worker's machine does them.",
+    )
     lease_seconds: float = Field(30, gt=0, description="Seconds without a heartbeat until another worker takes over.")
     heartbeat_seconds: float = Field(1, gt=0, description="Seconds between two heartbeats of a worker.")
 

@@ -63,7 +63,7 @@ def run_child() -> NoReturn:
         except BrokenPipeError:
             os._exit(1)  # the worker is gone, as the input thread is about to notice
 
-    send(_run_to_end(spec, send, stop))
+    send(run_to_end(spec, send, stop))
     os._exit(0)  # nothing to tear down, and the input thread cannot be interrupted
 
 
@@ -92,7 +92,7 @@ def _watch_input(lines: BinaryIO, stop: threading.Event) -> None:
     os._exit(1)
 
 
-def _run_to_end(spec: RunSpec, send: Callable[[Message], None], stop: threading.Event) -> Message:
+def run_to_end(spec: RunSpec, send: Callable[[Message], None], stop: threading.Event) -> Message:
     """Do the work and return how it ended; unexpected errors are logged as well."""
     try:
         return run_job(spec, send, stop.is_set)

@@ -72,9 +72,10 @@ class JobAttempt:
                 request=job.request,
                 workdir=str(context.workspaces.workdir(job.id, token)),
                 staging=str(context.workspaces.staging(job.id, token)),
-                checkpoints=str(context.checkpoints),
+                checkpoints=str(context.checkpoints.absolute()),
                 threads=context.config.threads,
                 save_seconds=context.config.save_seconds,
+                memory_bytes=job.estimate.get("memory_bytes"),
                 training=None if job.training_file is None else self._input_file(job.training_file),
                 validation=None if job.validation_file is None else self._input_file(job.validation_file),
                 log_level=context.config.log_level,
@@ -84,7 +85,7 @@ class JobAttempt:
         )
 
     def _input_file(self, file_id: str) -> InputFile:
-        return InputFile(str(self._context.files.path(file_id)), self._context.files.get(file_id).filename)
+        return InputFile(str(self._context.files.path(file_id).absolute()), self._context.files.get(file_id).filename)
 
     def _record_end(self, end: End) -> Status:
         """Record the end of the work; returns the new status."""

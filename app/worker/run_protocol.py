@@ -43,6 +43,8 @@ class RunSpec:
     validation: InputFile | None = None
     more_files: dict[str, InputFile] = field(default_factory=dict)
     """Other files that the request names, by field."""
+    memory_bytes: int | None = None
+    """Memory that the work is expected to need, for a launcher that looks for a place with so much."""
     log_level: str = "info"
     log_format: str = "auto"
 

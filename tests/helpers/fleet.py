@@ -55,10 +55,12 @@ class Fleet:
         self.commands = {"service": ["serve", "--port", str(self.port), *worker, *folders]}
         for number in range(0 if beside else workers):
             self.commands[f"worker-{number}" if number else "worker"] = ["worker", *folders]
+        self.pythons: dict[str, str] = {}
+        """Other Pythons than this one, by what they run."""
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self, name: str) -> None:
-        command = [sys.executable, "-m", "app.cli.main", *self.commands[name]]
+        command = [self.pythons.get(name, sys.executable), "-m", "app.cli.main", *self.commands[name]]
         self.processes[name] = subprocess.Popen(
             command, env=self._environment, stdout=subprocess.DEVNULL, stderr=self._log
         )

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from app.core.settings import Settings, load_settings
 from app.core.traces.opening import closing_traces, open_tracing
 from app.core.traces.tracing import Tracing
 from app.server.supervisor import call_at_eof
+from models.errors import InvalidInput
 
 if TYPE_CHECKING:
     from app.stores import Stores
@@ -69,7 +71,7 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event, trac
         max_attempts=settings.job_attempts,
         threads=threads,
         slots=settings.job_slots or max(1, spare_cores() // threads),
-        memory_bytes=settings.job_memory_bytes,
+        memory_bytes=WorkerConfig.memory_bytes if settings.ray_address else settings.job_memory_bytes,
         log_level=settings.log_level,
         log_format=settings.log_format,
     )
@@ -87,7 +89,16 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event, trac
 
 
 def _launcher(settings: Settings) -> Launcher:
-    """Return the launcher of these settings; only Linux can fork the processes of jobs and hold on to them."""
+    """Return the launcher of these settings; only Linux can fork the processes of jobs and hold on to them.
+
+    Raises InvalidInput where a Ray cluster is wanted and the extra `ray` is not installed.
+    """
+    if settings.ray_address:
+        if find_spec("ray") is None:
+            raise InvalidInput("ray_address", "jobs on a Ray cluster need the extra `ray`: pip install 'nextword[ray]'")
+        from app.worker.launchers.ray_launcher import RayLauncher
+
+        return RayLauncher(settings.ray_address, settings.job_niceness)
     from app.worker.launchers.subprocess_launcher import SubprocessLauncher
     from app.worker.launchers.warm_launcher import WarmLauncher
 

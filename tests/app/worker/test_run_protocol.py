@@ -54,6 +54,7 @@ def test_run_spec_line_keeps_its_names() -> None:
         "training": {"path": "/x", "name": "a.txt"},
         "validation": None,
         "more_files": {},
+        "memory_bytes": None,
         "log_level": "info",
         "log_format": "auto",
     }

@@ -1,0 +1,103 @@
+"""Service and worker whose jobs a simulated Ray cluster does, to be killed node by node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.helpers.fleet import Fleet
+
+TITLE = b"ray::RayChild"
+"""What Ray calls the process of a job."""
+
+
+def find_ray_python() -> str | None:
+    """Return a Python that has Ray and Nextword: this one, or that of NEXTWORD_RAY_PYTHON; None without one."""
+    return sys.executable if find_spec("ray") else os.environ.get("NEXTWORD_RAY_PYTHON")
+
+
+class RayNodes:
+    """Nodes of a simulated cluster."""
+
+    def __init__(self, python: str, count: int) -> None:
+        command = [python, "-m", "benchmarks.scale._ray_nodes", str(count)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.address = self._answer()
+
+    def kill_one(self) -> None:
+        """End a node and its processes at once, and wait until another has taken its place."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("kill\n")
+        self._process.stdin.flush()
+        self._answer()
+
+    def close(self) -> None:
+        """End all nodes."""
+        with self._process:  # closes the pipes, and waits
+            pass
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError("the simulated cluster has ended")
+        return line
+
+
+class RayFleet(Fleet):
+    """Fleet whose worker has a cluster do the jobs; victims of `kill` are `node`, `child`, `worker` and `service`."""
+
+    def __init__(self, root: Path, database_url: str, nodes: RayNodes, python: str, slots: int = 1) -> None:
+        environment = {"NEXTWORD_RAY_ADDRESS": nodes.address, "NEXTWORD_JOB_SLOTS": str(slots)}
+        super().__init__(root, database_url, environment=environment | {"PYTHONPATH": os.pathsep.join(sys.path)})
+        self._nodes, self.pythons = nodes, {"worker": python}
+
+    def is_working(self) -> bool:
+        """Return whether a process of the cluster does a job."""
+        return bool(_job_processes())
+
+    def kill(self, victim: str) -> bool:
+        """Kill a victim, and begin it again; return False where there was no child to kill."""
+        if victim == "node":
+            self._nodes.kill_one()
+            return True
+        if victim != "child":
+            return super().kill(victim)
+        found = _job_processes()
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(found)
+
+
+@contextmanager
+def ray_fleet(root: Path, database_url: str, python: str, nodes: int, slots: int = 1) -> Iterator[RayFleet]:
+    """Run a service, a worker and a simulated cluster of so many nodes."""
+    cluster = RayNodes(python, nodes)
+    try:
+        running = RayFleet(root, database_url, cluster, python, slots)
+        try:
+            running.begin_all()
+            yield running
+        finally:
+            running.stop()
+    finally:
+        cluster.close()
+
+
+def _job_processes() -> list[int]:
+    """Return the ids of the processes of this machine that do a job for a cluster."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().startswith(TITLE):
+                found.append(int(path.parent.name))
+    return found
