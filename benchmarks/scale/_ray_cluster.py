@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tests.helpers.fleet import Fleet
 
+CODE = {"PYTHONPATH": str(Path(__file__).parents[2])}
+"""Where nodes and worker find Nextword, whichever Python they run by."""
 TITLE = b"ray::RayChild"
 """What Ray calls the process of a job."""
 
@@ -28,7 +30,12 @@ class RayNodes:
     def __init__(self, python: str, count: int) -> None:
         command = [python, "-m", "benchmarks.scale._ray_nodes", str(count)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **CODE},
         )
         self.address = self._answer()
 
@@ -57,7 +64,7 @@ class RayFleet(Fleet):
 
     def __init__(self, root: Path, database_url: str, nodes: RayNodes, python: str, slots: int = 1) -> None:
         environment = {"NEXTWORD_RAY_ADDRESS": nodes.address, "NEXTWORD_JOB_SLOTS": str(slots)}
-        super().__init__(root, database_url, environment=environment | {"PYTHONPATH": os.pathsep.join(sys.path)})
+        super().__init__(root, database_url, environment=environment | CODE)
         self._nodes, self.pythons = nodes, {"worker": python}
 
     def is_working(self) -> bool:
