@@ -20,7 +20,7 @@ TITLE = b"ray::RayChild"
 
 
 def find_ray_python() -> str | None:
-    """Return a Python that has Ray and Nextword: this one, or that of NEXTWORD_RAY_PYTHON; None without one."""
+    """Return a Python that has Ray, this one or that of NEXTWORD_RAY_PYTHON; None without one."""
     return sys.executable if find_spec("ray") else os.environ.get("NEXTWORD_RAY_PYTHON")
 
 
@@ -60,7 +60,7 @@ class RayNodes:
 
 
 class RayFleet(Fleet):
-    """Fleet whose worker has a cluster do the jobs; victims of `kill` are `node`, `child`, `worker` and `service`."""
+    """Fleet whose worker has a cluster do the jobs; `kill` takes `node` and `child` as well."""
 
     def __init__(self, root: Path, database_url: str, nodes: RayNodes, python: str, slots: int = 1) -> None:
         environment = {"NEXTWORD_RAY_ADDRESS": nodes.address, "NEXTWORD_JOB_SLOTS": str(slots)}

@@ -1,7 +1,8 @@
-"""Simulated Ray cluster on this machine: `python -m benchmarks.scale._ray_nodes NODES`, by a Python that has Ray.
+"""Simulated Ray cluster on this machine: `python -m benchmarks.scale._ray_nodes NODES`.
 
-Starts a head that does no jobs and so many nodes of one processor, prints the cluster's address, and then reads
-commands: `kill` ends a node and all of its processes at once and puts another in its place; end of input ends all.
+Needs a Python that has Ray. Starts a head that does no jobs and so many nodes of one processor, prints the cluster's
+address, and then reads commands: `kill` ends a node and all of its processes at once and puts another in its place; end
+of input ends all.
 """
 
 from __future__ import annotations

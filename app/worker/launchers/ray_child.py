@@ -52,7 +52,7 @@ class RayChild:
 
 
 def _gather(messages: queue.SimpleQueue[Message]) -> list[Message]:
-    """Return the messages of a short time from the first one on, at most up to the end; none where none comes."""
+    """Return the messages of a short time from the first one on, up to the end if that is among them."""
     gathered: list[Message] = []
     deadline = time.monotonic() + REPORT_SECONDS
     while not (gathered and isinstance(gathered[-1], End)):

@@ -1,4 +1,4 @@
-"""Launcher that has a Ray cluster do the work: each run is an actor with processors and memory of its own.
+"""Launcher that has a Ray cluster do the work, each run as an actor with its processors and memory.
 
 Ray finds the place and tells of a node that is lost. Everything else stays as it is: the lease in the database alone
 decides who may publish, and an attempt whose node is lost is one more lost attempt. All nodes need this program, and
@@ -39,7 +39,7 @@ class RayLauncher:
                 signal.signal(number, handler)
 
     def start(self, spec: RunSpec) -> RayRun:
-        """Ask for a process with the processors and the memory of the work; it begins where and when there is room."""
+        """Ask for a process with the work's processors and memory; it begins where and when there is room."""
         limits = {name: str(spec.threads) for name in THREAD_LIMITS}
         actor = self._child.options(
             num_cpus=spec.threads,

@@ -1,4 +1,4 @@
-"""Runs on Ray, which stands in for itself here: what the launcher asks of it, and what becomes of its answers.
+"""Runs on a stand-in for Ray: what the launcher asks of it, and what becomes of its answers.
 
 `tests/prove/test_ray` has the same on a simulated cluster of the real one.
 """
