@@ -17,9 +17,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import httpx
-
 from app.storage.database import sqlite_url
+from benchmarks.service._chaos.answering import are_ready
 from benchmarks.service._chaos.clock import Clock, make_clock
 from tests.helpers.databases import Server, binaries, postgresql_server
 from tests.helpers.fleet import Fleet, children, is_fork_server, job_processes
@@ -54,8 +53,6 @@ class Cluster(Fleet):
         super().__init__(
             self._disk, database_url, workers=2, environment=environment, log=self.log_path.open("ab", buffering=0)
         )
-        # Each request connects anew, so that every server process is asked; a client made anew would read certificates.
-        self._visitor = httpx.Client(base_url=self.url, timeout=10, limits=httpx.Limits(max_keepalive_connections=0))
 
     def servers(self) -> list[int]:
         """Process ids of the server processes."""
@@ -160,12 +157,9 @@ class Cluster(Fleet):
         ballast.unlink()
 
     def is_whole(self) -> bool:
-        """Tell whether every process runs and the service is ready."""
-        with suppress(httpx.HTTPError):
-            return len(self.servers()) == SERVERS and all(
-                self._visitor.get("/health/ready").status_code == 200 for _ in range(2 * SERVERS)
-            )
-        return False
+        """Tell whether every server process runs and is ready."""
+        servers = self.servers()
+        return len(servers) == SERVERS and are_ready(self.port, servers)
 
     def usage(self) -> dict[str, float]:
         """Return the largest resident memory (MB) and number of descriptors of a server process."""
