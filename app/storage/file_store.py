@@ -6,14 +6,16 @@ file that an unfinished job needs cannot be deleted.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import secrets
+import shutil
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, cast, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, delete, func, insert, or_, select, update
 
 from app.core.api_keys import ApiKey
 from app.core.exceptions import Conflict, FileInUse, NotFound
@@ -28,6 +30,8 @@ FILES_LOCK = "nextword:files"
 STALE_UPLOAD_SECONDS = 24 * 3600
 """Age at which an unfinished upload counts as abandoned by its writer."""
 
+RESULT_PURPOSE = "result"
+"""Purpose of files that jobs have made."""
 LAST_USE = func.coalesce(FILES.c.used_at, FILES.c.created_at)
 """Newest upload of a file, or the end of the newest job that needed it and is deleted."""
 FILE_COLUMNS = (JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files)
@@ -56,6 +60,15 @@ class StoredFile:
     def content_bytes(self) -> int:
         """Size of what it holds, decompressed."""
         return self.text_bytes or self.bytes
+
+
+class ResultDigest(NamedTuple):
+    """Hash and sizes of a file that a job has made."""
+
+    sha256: str
+    bytes: int
+    content_bytes: int
+    """Size of what it holds, decompressed."""
 
 
 class FileStore:
@@ -92,21 +105,43 @@ class FileStore:
         """
         with raising_disk_full():
             sha256, size = upload.finish()
+            names = {"sha256": sha256, "filename": filename, "purpose": purpose}
             with self.database.write(FILES_LOCK) as connection:
-                same = (FILES.c.sha256 == sha256) & (FILES.c.filename == filename) & (FILES.c.purpose == purpose)
-                if connection.execute(select(FILES.c.id).where(same)).one_or_none() is None:
+                if connection.execute(select(FILES.c.id).where(_is_named(names))).one_or_none() is None:
                     check_storage_quota(connection, api_key, size)
-                path = self._path(sha256)
-                path.parent.mkdir(exist_ok=True)
-                upload.path.replace(path)  # replaces the same bytes, if they are there
-                fsync_path(path.parent)
                 text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
-                if connection.execute(update(FILES).where(same).values(used_at=Epoch(), **text)).rowcount == 0:
-                    values = {"sha256": sha256, "bytes": size, "filename": filename, "purpose": purpose} | text
-                    values["api_key"] = None if api_key is None else api_key.name
-                    new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **values)
-                    connection.execute(new)
-                return StoredFile(*connection.execute(select(*_COLUMNS).where(same)).one())
+                owner = None if api_key is None else api_key.name
+                return self._store(connection, upload.path, names, {"bytes": size, "api_key": owner}, text)
+
+    def store_result(self, path: Path, filename: str, digest: ResultDigest, job_id: str) -> StoredFile:
+        """Store a file that a job has made, which is moved away; the same bytes under the same name are the same file.
+
+        It counts as one of the job's API key. May be repeated after an error. Raises DiskFull, and OSError where it
+        cannot be moved.
+        """
+        names = {"sha256": digest.sha256, "filename": filename, "purpose": RESULT_PURPOSE}
+        with raising_disk_full():
+            incoming = self._incoming / f"result-{digest.sha256}"
+            if path.exists():
+                _bring(path, incoming)
+            text = {"text_bytes": digest.content_bytes if digest.content_bytes != digest.bytes else None}
+            with self.database.write(FILES_LOCK) as connection:
+                owner = connection.execute(select(JOBS.c.api_key).where(JOBS.c.id == job_id)).scalar()
+                return self._store(connection, incoming, names, {"bytes": digest.bytes, "api_key": owner}, text)
+
+    def _store(
+        self, connection: Connection, source: Path, names: dict[str, Any], more: dict[str, Any], text: dict[str, Any]
+    ) -> StoredFile:
+        """Move bytes to their place, and return their file, new unless there is one of the same names."""
+        path = self._path(names["sha256"])
+        path.parent.mkdir(exist_ok=True, parents=True)
+        if source.exists() or not path.exists():  # it may have been moved before, by a call that failed then
+            source.replace(path)  # replaces the same bytes, if they are there
+            fsync_path(path.parent)
+        if connection.execute(update(FILES).where(_is_named(names)).values(used_at=Epoch(), **text)).rowcount == 0:
+            new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **names, **more, **text)
+            connection.execute(new)
+        return StoredFile(*connection.execute(select(*_COLUMNS).where(_is_named(names))).one())
 
     def add_sample(self) -> None:
         """Put the sample file among the files, in place of that of another version of the program.
@@ -206,6 +241,23 @@ class FileStore:
 
     def _path(self, sha256: str) -> Path:
         return self.directory / relative_path(sha256)
+
+
+def _is_named(names: dict[str, Any]) -> ColumnElement[bool]:
+    """Return the condition for the file of some bytes, name and purpose."""
+    return and_(*(FILES.c[column] == value for column, value in names.items()))
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Move a file to another place, which may be on another disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copyfile(source, target)
+    fsync_path(target)
 
 
 def _find_user(connection: Connection, file_id: str, since: float | None) -> str | None:

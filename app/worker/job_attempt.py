@@ -11,15 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from app.core.exceptions import NotFound
+from app.core.exceptions import DiskFull, NotFound
 from app.core.traces.tracing import Phases
 from app.jobs.job import Job
 from app.jobs.leases import Lease
 from app.storage import published_models
+from app.storage.file_store import ResultDigest
 from app.storage.tables import Status
 from app.worker.config import WorkerContext
 from app.worker.run_monitor import RunMonitor, retry_while_unavailable
-from app.worker.run_protocol import Done, End, Failed, InputFile, JobRun, Lost, RunSpec
+from app.worker.run_protocol import Done, End, Failed, InputFile, JobRun, JsonObject, Lost, OutputFile, RunSpec
 from models.errors import CheckpointExists
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class JobAttempt:
     def _record_end(self, end: End) -> Status:
         """Record the end of the work; returns the new status."""
         match end:
+            case Done(staged=None, files=[_, *_]):
+                return self._keep_files(end)
             case Done(staged=None, result=result):
                 self._retry(lambda: self._context.leases.succeed(self._lease, result))
                 return Status.SUCCEEDED
@@ -101,6 +104,23 @@ class JobAttempt:
                 return self._fail("worker_lost", f"{reason}; that was attempt {self._job.attempt}")
         lost = end.reason if isinstance(end, Lost) else None
         return self._retry(lambda: self._context.leases.release(self._lease, lost=lost))
+
+    def _keep_files(self, done: Done) -> Status:
+        """Store the files that the work made, unless a cancel came before; returns the new status."""
+        if not self._retry(lambda: self._context.leases.begin_publishing(self._lease)):
+            return self._confirm_cancelled()
+        self.phases.enter("publishing")
+        try:
+            files = [self._store(file) for file in done.files]
+        except (OSError, DiskFull) as error:
+            return self._fail("not_published", f"the files could not be stored: {error}")
+        self._retry(lambda: self._context.leases.succeed(self._lease, done.result | {"files": files}))
+        return Status.SUCCEEDED
+
+    def _store(self, file: OutputFile) -> JsonObject:
+        digest = ResultDigest(file.sha256, file.bytes, file.content_bytes)
+        stored = self._retry(lambda: self._context.files.store_result(Path(file.path), file.name, digest, self._job.id))
+        return {"id": stored.id, "bucket": file.bucket, "filename": file.name, "bytes": file.bytes}
 
     def _publish(self, staged: Path) -> Status:
         """Publish the staged model, unless a cancel came before; returns the new status."""

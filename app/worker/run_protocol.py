@@ -50,6 +50,21 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class OutputFile:
+    """A file that the work made, which becomes one of the service's."""
+
+    path: str
+    """Where it lies, in the attempt's working directory."""
+    name: str
+    bucket: str
+    """What of the result it holds."""
+    sha256: str
+    bytes: int
+    content_bytes: int
+    """Size of what it holds, decompressed."""
+
+
+@dataclass(frozen=True)
 class Reported:
     """Message: progress of the work."""
 
@@ -80,6 +95,8 @@ class Done:
     """Directory, in `staging`, of a model to be published; None where the job makes none."""
     result: JsonObject = field(default_factory=dict)
     """Result besides a model."""
+    files: list[OutputFile] = field(default_factory=list)
+    """Files that the service is to keep."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +151,19 @@ class Launcher(Protocol):
 
 def message_to_json(message: Message) -> JsonObject:
     """Convert a message to JSON-ready data."""
-    return {"kind": type(message).__name__, **asdict(message)}
+    content = {"kind": type(message).__name__, **asdict(message)}
+    if not content.get("files", True):  # which older workers do not know
+        del content["files"]
+    return content
 
 
 def message_from_json(data: JsonObject) -> Message:
     """Convert data of `message_to_json` back to a message."""
     values = dict(data)
-    return _KINDS[values.pop("kind")](**values)
+    kind = _KINDS[values.pop("kind")]
+    if kind is Done:
+        values["files"] = [OutputFile(**file) for file in values.get("files", ())]
+    return kind(**values)
 
 
 def run_spec_from_json(data: JsonObject) -> RunSpec:

@@ -14,7 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from models.neural.training.config import STATE_FILE
+from models.selection.config import MANIFEST
 
+BLOCKS_FOLDER = "blocks"
+"""Folder of the blocks of records that are done, with a manifest that is only appended to."""
 METRICS_FILE = "metrics.jsonl"
 """File of metrics, a line per step; only appended to."""
 
@@ -38,10 +41,11 @@ class Workspaces:
         """Create the working directory, with the newest state that an earlier attempt saved, if any."""
         workdir = self.workdir(job_id, lease)
         workdir.mkdir(parents=True, exist_ok=True)
-        if (workdir / STATE_FILE).exists():
+        if (workdir / STATE_FILE).exists() or (workdir / BLOCKS_FOLDER).exists():
             return
         for earlier in reversed(_leases_in(self._work / job_id)):
-            if earlier < lease and _adopt_state(self.workdir(job_id, earlier), workdir):
+            source = self.workdir(job_id, earlier)
+            if earlier < lease and (_adopt_state(source, workdir) or _adopt_blocks(source, workdir)):
                 return
 
     def fence(self, job_id: str, lease: float) -> None:
@@ -86,3 +90,22 @@ def _adopt_state(source: Path, target: Path) -> bool:
         hidden.rename(target / STATE_FILE)
         return True
     return False
+
+
+def _adopt_blocks(source: Path, target: Path) -> bool:
+    """Take over the blocks of an earlier attempt; False where it has none.
+
+    Blocks never change, so that they are linked. The manifest is copied, and first: what it names is there already,
+    even if its writer runs.
+    """
+    blocks, hidden = source / BLOCKS_FOLDER, target / f".{BLOCKS_FOLDER}"
+    if not (blocks / MANIFEST).exists():
+        return False
+    shutil.rmtree(hidden, ignore_errors=True)
+    hidden.mkdir()
+    shutil.copyfile(blocks / MANIFEST, hidden / MANIFEST)
+    for block in blocks.iterdir():
+        if block.name != MANIFEST and not block.name.startswith("."):
+            os.link(block, hidden / block.name)
+    hidden.rename(target / BLOCKS_FOLDER)
+    return True

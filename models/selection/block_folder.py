@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from models.errors import InvalidInput
+from models.selection.config import MANIFEST
 from models.utils.arrays import Float64Array, Int32Array
 from models.utils.compression import compress_block, decompress_block
 from models.utils.files import fsync_path, write_atomically
 
-MANIFEST = "manifest.jsonl"
 MAX_TOLD_ERRORS = 20
 """Bad records of a block, and of all blocks, that are told; the others are only counted."""
 _FIGURES = np.dtype([("value", "<f8"), ("group", "<i4")])

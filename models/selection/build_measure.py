@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from models.checkpoint.load import Checkpoint
-from models.errors import InvalidInput
-from models.language_model import LanguageModel
+from models.errors import InvalidInput, UnsupportedByModel
 from models.selection.config import SelectionConfig, SelectionModels
 from models.selection.measures import (
     ClassifierMeasure,
@@ -34,10 +33,10 @@ def build_measure(models: SelectionModels, config: SelectionConfig, load: LoadMo
         raise InvalidInput("routes", f"are for the labels of a classifier, and {models.model} is none")
     if config.label is not None:
         raise InvalidInput("label", f"is for a classifier, and {models.model} is none")
-    measure = _language_model_measure(checkpoint, config)
+    measure = _language_model_measure("model", checkpoint, config)
     if models.against is None:
         return measure
-    return DifferenceMeasure(measure, _language_model_measure(load(models.against), config), config)
+    return DifferenceMeasure(measure, _language_model_measure("against", load(models.against), config), config)
 
 
 def _classifier_measure(
@@ -55,10 +54,15 @@ def _classifier_measure(
     if config.label is not None:
         raise InvalidInput("label", "is not for routes: each record is judged by the model of its label")
     loaded = {name: load(name) for name in dict.fromkeys(models.routes.values())}
-    routes = {label: _language_model_measure(loaded[name], config) for label, name in models.routes.items()}
+    routes = {
+        label: _language_model_measure(f"routes.{label}", loaded[name], config) for label, name in models.routes.items()
+    }
     return RoutedMeasure(measure, routes)
 
 
-def _language_model_measure(checkpoint: Checkpoint, config: SelectionConfig) -> LanguageModelMeasure:
-    model: LanguageModel = checkpoint.language_model
+def _language_model_measure(field: str, checkpoint: Checkpoint, config: SelectionConfig) -> LanguageModelMeasure:
+    try:
+        model = checkpoint.language_model
+    except UnsupportedByModel as error:
+        raise error.of_field(field) from None
     return LanguageModelMeasure(model, checkpoint.tokenizer, config)

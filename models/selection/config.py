@@ -21,6 +21,8 @@ FigureName: TypeAlias = Literal[
 Bucket: TypeAlias = Literal["head", "middle", "tail"]
 BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
 """Names of three parts of a text, by rising figure (Wenzek et al. 2020, CCNet)."""
+MANIFEST = "manifest.jsonl"
+"""File of a selection's work that tells which blocks are done."""
 ANY_LABEL = "*"
 """Key of the cut-offs for records whose label has none of its own."""
 Cutoffs: TypeAlias = Mapping[str, tuple[float, ...]]

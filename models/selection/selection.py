@@ -56,10 +56,12 @@ class SelectionResult:
     """Name of the file, number of the line and reason, of the first bad records."""
     files: dict[str, Path]
     """Where they were written, by bucket."""
+    content_bytes: dict[Path, int]
+    """Bytes of the lines of each file, before compression."""
 
     def content(self) -> dict[str, Any]:
         """Return the counts as JSON content, without the files."""
-        values = {name: value for name, value in vars(self).items() if name not in ("files", "errors")}
+        values = {name: value for name, value in vars(self).items() if name not in ("files", "errors", "content_bytes")}
         errors = [{"file": file, "line": line, "message": message} for file, line, message in self.errors]
         return values | {"errors": errors}
 
@@ -97,9 +99,9 @@ def select(
     yield from _score_all(paths, measure, config, fixed, folder)
     rule = fixed or _fit(config, folder, measure)
     targets = [files.get(name, next(iter(files.values()))) for name in rule.names]
-    kept = yield from _write(folder, rule, measure, config, targets)
+    kept, sizes = yield from _write(folder, rule, measure, config, targets)
     limits = rule.content() if config.has_rule else {}
-    return _result(folder, {name: count for name, count in kept.items() if name in files}, limits, files)
+    return _result(folder, {name: count for name, count in kept.items() if name in files}, limits, files, sizes)
 
 
 def _score_all(
@@ -193,9 +195,9 @@ def _fit(config: SelectionConfig, folder: BlockFolder, measure: Measure) -> Rule
 
 def _write(
     folder: BlockFolder, rule: Rule, measure: Measure, config: SelectionConfig, targets: Sequence[Path]
-) -> Generator[Progress, None, dict[str, int]]:
-    """Write the lines that are kept; return their number by bucket."""
-    counts = dict.fromkeys(rule.names, 0)
+) -> Generator[Progress, None, tuple[dict[str, int], dict[Path, int]]]:
+    """Write the lines that are kept; return their number by bucket, and their bytes by file."""
+    counts, sizes = dict.fromkeys(rule.names, 0), dict.fromkeys(targets, 0)
     tells_bucket = bool(rule.buckets) and config.scores
     with open_outputs(targets) as outputs:
         for done, entry in enumerate(folder.in_order(), 1):
@@ -209,9 +211,11 @@ def _write(
                 counts[name] += int(np.count_nonzero(places == place))
             for path, file in outputs.items():
                 is_here = np.isin(places, [place for place, target in enumerate(targets) if target == path])
-                file.write(b"".join([lines[row] + b"\n" for row in np.flatnonzero(is_here).tolist()]))
+                data = b"".join([lines[row] + b"\n" for row in np.flatnonzero(is_here).tolist()])
+                file.write(data)
+                sizes[path] += len(data)
             yield Progress("writing", done, len(folder.entries))
-    return counts
+    return counts, sizes
 
 
 def _with_bucket(line: bytes, name: str) -> bytes:
@@ -220,7 +224,11 @@ def _with_bucket(line: bytes, name: str) -> bytes:
 
 
 def _result(
-    folder: BlockFolder, kept: dict[str, int], limits: dict[str, Any], files: dict[str, Path]
+    folder: BlockFolder,
+    kept: dict[str, int],
+    limits: dict[str, Any],
+    files: dict[str, Path],
+    sizes: dict[Path, int],
 ) -> SelectionResult:
     entries = list(folder.in_order())
     return SelectionResult(
@@ -232,6 +240,7 @@ def _result(
         limits=limits,
         errors=[error for entry in entries for error in entry.errors][:MAX_TOLD_ERRORS],
         files=files,
+        content_bytes=sizes,
     )
 
 

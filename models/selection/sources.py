@@ -49,10 +49,16 @@ class Block:
 
 def record_format(path: Path, told: RecordFormat | None) -> RecordFormat:
     """Return the format of a file: the one that was told, or by its ending."""
-    name = path.name.lower()
-    for ending in _COMPRESSED_ENDINGS:
-        name = name.removesuffix(ending)
-    return told or _FORMATS.get(Path(name).suffix, "jsonl")
+    return told or _FORMATS.get(Path(plain_name(path).lower()).suffix, "jsonl")
+
+
+def plain_name(path: Path) -> str:
+    """Return the name of a file without the ending of its compression.
+
+    >>> plain_name(Path("pages.jsonl.zst"))
+    'pages.jsonl'
+    """
+    return path.stem if path.suffix.lower() in _COMPRESSED_ENDINGS else path.name
 
 
 def read_blocks(paths: Sequence[Path], told: RecordFormat | None, block_bytes: int) -> Iterator[Block]:

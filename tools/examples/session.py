@@ -18,6 +18,7 @@ UPLOADS = {
     "classifier": ("reviews.tsv", "label\ttext\n" + "good\ta warm and funny film\nbad\ttoo long and not funny\n" * 20),
     "import": ("toy.arpa", "\\data\\\nngram 1=3\n\n\\1-grams:\n-0.3\t</s>\n-0.6\tcat\n-99\t<s>\n\n\\end\\\n"),
     "tune": ("lists.jsonl", json.dumps({"reference": "the cat sat", "hypotheses": [{"text": "the cat", "score": -1}]})),
+    **dict.fromkeys(("score", "select"), ("pages.jsonl", json.dumps({"id": 1, "text": "the cat sat"}))),
     "delete_file": ("old.txt", "a text that is not needed any more\n"),
 }
 """Files that examples refer to by FILE_ID, as name and text, by the name of the example."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,8 +14,9 @@ import pytest
 from app.core.exceptions import Conflict, FileInUse, NotFound
 from app.jobs.job import NewJob
 from app.jobs.store import JobStore
+from app.storage import file_store
 from app.storage.database import Database
-from app.storage.file_store import FileStore, StoredFile
+from app.storage.file_store import RESULT_PURPOSE, FileStore, ResultDigest, StoredFile
 from app.storage.sample_file import SAMPLE_ID, SAMPLE_TEXT
 from models.errors import InvalidText
 
@@ -55,6 +58,50 @@ def test_store_upload_keeps_equal_bytes_once(files: FileStore) -> None:
     assert files.path(second.id).read_bytes() == TEXT
     files.delete(second.id)
     assert stored(files) == []
+
+
+def made(tmp_path: Path, data: bytes) -> tuple[Path, ResultDigest]:
+    path = tmp_path / "made.jsonl"
+    path.write_bytes(data)
+    return path, ResultDigest(hashlib.sha256(data).hexdigest(), len(data), 10 * len(data))
+
+
+def test_store_result_moves_the_file_of_a_job(files: FileStore, tmp_path: Path) -> None:
+    path, digest = made(tmp_path, TEXT)
+    file = files.store_result(path, "made.jsonl", digest, "job-none")
+    assert (file.purpose, file.bytes, file.content_bytes) == (RESULT_PURPOSE, len(TEXT), 10 * len(TEXT))
+    assert files.path(file.id).read_bytes() == TEXT
+    assert not path.exists()
+    again, digest = made(tmp_path, TEXT)
+    assert files.store_result(again, "made.jsonl", digest, "job-none").id == file.id
+    assert stored(files) == [files.path(file.id)]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_store_result_may_be_repeated(files: FileStore, tmp_path: Path, moved: bool) -> None:
+    path, digest = made(tmp_path, TEXT)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(file_store, "insert" if moved else "select", None)
+        with pytest.raises(TypeError):
+            files.store_result(path, "made.jsonl", digest, "job-none")
+    assert not path.exists()
+    file = files.store_result(path, "made.jsonl", digest, "job-none")
+    assert files.path(file.id).read_bytes() == TEXT
+
+
+def test_store_result_copies_from_another_disk(
+    files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, digest = made(tmp_path, TEXT)
+    replace = Path.replace
+
+    def across(self: Path, target: Path) -> Path:
+        if self == path:
+            raise OSError(errno.EXDEV, "another disk")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", across)
+    assert files.path(files.store_result(path, "made.jsonl", digest, "job-none").id).read_bytes() == TEXT
 
 
 def test_get_of_an_unknown_file_raises_not_found(files: FileStore) -> None:

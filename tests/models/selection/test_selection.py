@@ -16,8 +16,7 @@ import pytest
 
 from models.errors import InvalidInput
 from models.selection import selection
-from models.selection.block_folder import MANIFEST
-from models.selection.config import SelectionConfig
+from models.selection.config import MANIFEST, SelectionConfig
 from models.selection.measures import LanguageModelMeasure, RoutedMeasure
 from models.selection.selection import SelectionResult, select
 from models.utils.compression import open_decompressed
