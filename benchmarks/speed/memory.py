@@ -1,9 +1,8 @@
 """Memory: time and peak memory of counting n-grams within several budgets and without one.
 
 Takes the folder of corpora; counts order 5 on wikitext-2 and the books of the gutenberg folder. Counts that do not fit
-a budget are on disk. Memory is what the process cannot give back: pages of a file are the system's to take. Each line
-is a process of its own; the growth is what counting adds to the process before it. A digest shows that the counts are
-the same.
+a budget, which is that of the whole process, are on disk. Each line is a process of its own; memory that lies in no
+file is told apart, with what counting adds to it. A digest shows that the counts are the same.
 """
 
 from __future__ import annotations
@@ -61,12 +60,11 @@ def counted(files: list[Path], memory: int | None, threads: int) -> tuple[int, f
         few = Path(folder, "few.txt")
         few.write_text("a few words\nto load the loops\n" * 9)
         tokenizer = Tokenizer.train(TokenizerConfig(), Corpus.open(files).chunks())
-        on_disk = None if memory is None else Path(folder)
-        warm = Corpus.open(few).encode(tokenizer, on_disk)
+        warm = Corpus.open(few).encode(tokenizer, counter.scratch)
         counter.add(*[counter.count(warm.ids, ORDER, tokenizer.vocabulary_size)] * 2)
         before, began = anonymous(), time.perf_counter()
         with Peak() as peak:
-            text = Corpus.open(files).encode(tokenizer, on_disk)
+            text = Corpus.open(files).encode(tokenizer, counter.scratch)
             counts = counter.count(text.ids, ORDER, tokenizer.vocabulary_size)
         seconds, digest = time.perf_counter() - began, hashlib.sha256()
         for level in counts.levels:
@@ -77,7 +75,7 @@ def counted(files: list[Path], memory: int | None, threads: int) -> tuple[int, f
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--budgets", default="64,128,256", show_default=True, help="MiB, with commas.")
+@click.option("--budgets", default="320,384,512", show_default=True, help="MiB, with commas.")
 @click.option("--threads", default=2, show_default=True)
 def main(folder: Path, budgets: str, threads: int) -> None:
     """Count the corpora under FOLDER."""

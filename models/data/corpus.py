@@ -29,9 +29,9 @@ from models.special_tokens import EOS
 from models.tokenization.config import Texts, TokenizerConfig, TokenKind
 from models.tokenization.encoding import Encoding
 from models.tokenization.tokenizer import Tokenizer
-from models.utils.files import concat_on_disk
 from models.utils.parallel import parallel_imap
 from models.utils.regular_files import open_regular
+from models.utils.scratch import Scratch
 
 _HEAD_BYTES = 1 << 16
 """Bytes at the start of a text that show whether its lines carry sentence marks."""
@@ -129,8 +129,8 @@ class Corpus:
         if empty:
             raise InvalidText("files", f"must hold text; there is none in {', '.join(map(str, self.files))}")
 
-    def encode(self, tokenizer: Tokenizer, folder: Path | None = None) -> EncodedCorpus:
-        """Encode the corpus; its ids are in memory, or in a file of `folder` that disappears with the process.
+    def encode(self, tokenizer: Tokenizer, scratch: Scratch | None = None) -> EncodedCorpus:
+        """Encode the corpus; its ids are in memory, or within a budget in a file of `scratch`.
 
         Raises InvalidText as `chunks` does, InvalidInput where the tokenizer is of another kind.
         """
@@ -138,7 +138,7 @@ class Corpus:
         if (tokenizer.config.kind, tokenizer.config.texts) != (kind, texts):
             raise InvalidInput("tokenizer", f"must be a {kind} tokenizer with texts {texts!r} to encode this corpus")
         size = SizeCounter()
-        return self._collect(parallel_imap(tokenizer.encode, size.count(self.chunks())), size, folder)
+        return self._collect(parallel_imap(tokenizer.encode, size.count(self.chunks())), size, scratch or Scratch())
 
     def train_tokenizer(self, config: TokenizerConfig) -> tuple[Tokenizer, EncodedCorpus]:
         """Train a tokenizer on this text and encode it, reading words once; raises as `encode` and `train` do."""
@@ -147,12 +147,13 @@ class Corpus:
             return tokenizer, self.encode(tokenizer)
         size = SizeCounter()
         tokenizer, encodings = Tokenizer.train_and_encode(config, size.count(self.chunks()))
-        return tokenizer, self._collect(encodings, size)
+        return tokenizer, self._collect(encodings, size, Scratch())
 
-    def _collect(self, encodings: Iterable[Encoding], size: SizeCounter, folder: Path | None = None) -> EncodedCorpus:
-        arrays = self._id_arrays(encodings, size)
-        ids = np.concatenate(list(arrays)) if folder is None else concat_on_disk(arrays, folder)
-        return EncodedCorpus(ids, size.oov_count, size.lines, size.characters, size.inner_marks)
+    def _collect(self, encodings: Iterable[Encoding], size: SizeCounter, scratch: Scratch) -> EncodedCorpus:
+        ids = scratch.growing(np.int32)
+        for array in self._id_arrays(encodings, size):
+            ids.append(array)
+        return EncodedCorpus(ids.finish(), size.oov_count, size.lines, size.characters, size.inner_marks)
 
     def _id_arrays(self, encodings: Iterable[Encoding], size: SizeCounter) -> Iterator[NDArray[np.int32]]:
         for encoding in encodings:

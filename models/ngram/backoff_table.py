@@ -29,12 +29,14 @@ from models.ngram.trie import (
     child_range,
     find_parent,
     logprob,
+    place_pieces,
     read_bits,
     record_bit,
     token,
 )
 from models.ngram.trie_builder import UnpackedOrder, unpack
 from models.ngram.weight_check import find_unsound_weight
+from models.utils.arrays import Int64Array
 
 _STORED_NAMES = {"levels": "levels", "data": "data", "codebooks": "books", "overflow_offsets": "wide"}
 """Names of the arrays of a `Trie` in a checkpoint."""
@@ -113,13 +115,11 @@ def check_trie(trie: Trie, order: int, vocabulary_size: int) -> None:
     _check_positions(trie)
     codebook, overflow = 1, 1  # where the next codebook and the next overflowing block must begin
     for n in range(1, order + 1):
-        if not are_records_valid(trie, n, vocabulary_size):
+        if not all(are_records_valid(trie, n, *piece, vocabulary_size) for piece in place_pieces(trie, n)):
             raise _damaged(f"order {n}: a last word is none, or a log-probability")
         codebook = _check_codebook(trie, n, "logprob", codebook)
         if n < order:
-            overflow = int(check_blocks(trie, n, overflow))
-            if overflow < 0:
-                raise _damaged(f"order {n}: contexts do not list the n-grams of the next order one after the other")
+            overflow = _check_blocks(trie, n, overflow)
             codebook = _check_codebook(trie, n, "backoff", codebook)
     if codebook != len(trie.codebooks) or overflow != len(trie.overflow_offsets):
         raise _damaged("something is left over")
@@ -162,7 +162,10 @@ def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
     codebook, width = int(level[f"{column}_codebook"]), int(level[f"{column}_bits"])
     if codebook == NO_CODEBOOK and width == _FLOAT_BITS:
         return begin
-    end = begin + int(largest_code(trie, n, column == "logprob")) + 1
+    end = begin + max(
+        (int(largest_code(trie, n, *piece, column == "logprob")) for piece in place_pieces(trie, n)), default=-1
+    )
+    end += 1
     numbers = trie.codebooks[begin:end]
     if codebook != begin or width > _MAX_CODE_BITS or len(numbers) != end - begin:
         raise _damaged(f"order {n}: the codebook of {column} is out of place")
@@ -172,11 +175,11 @@ def _check_codebook(trie: Trie, n: int, column: str, begin: int) -> int:
 
 
 @compiled
-def largest_code(trie: Trie, n: Int, of_logprobs: bool) -> Int:
-    """Return the largest code of the log-probabilities, or else the back-off weights, of order n."""
+def largest_code(trie: Trie, n: Int, begin: Int, end: Int, of_logprobs: bool) -> Int:
+    """Return the largest code of some log-probabilities, or else back-off weights, of order n."""
     level = trie.levels[n]
     largest: Int = np.int64(-1)
-    for place in range(level.size):
+    for place in range(begin, end):
         if of_logprobs:
             first = record_bit(trie, n, place) + level.token_bits
             largest = max(largest, read_bits(trie.data, first, level.logprob_bits))
@@ -186,10 +189,10 @@ def largest_code(trie: Trie, n: Int, of_logprobs: bool) -> Int:
 
 
 @compiled
-def are_records_valid(trie: Trie, n: Int, vocabulary_size: Int) -> bool:
-    """Return whether words and log-probabilities of order n are allowed; codes: see `_check_codebook`."""
+def are_records_valid(trie: Trie, n: Int, begin: Int, end: Int, vocabulary_size: Int) -> bool:
+    """Return whether some words and log-probabilities of order n are allowed; codes: `_check_codebook`."""
     level = trie.levels[n]
-    for place in range(level.size):
+    for place in range(begin, end):
         if token(trie, n, place) >= vocabulary_size:
             return False
         if level.logprob_codebook == NO_CODEBOOK and not logprob(trie, n, place) <= 0:
@@ -206,29 +209,43 @@ def is_rising(trie: Trie, n: Int, begin: Int, size: Int) -> bool:
     return bool(place >= begin + size)
 
 
-@compiled
-def check_blocks(trie: Trie, n: Int, overflow: Int) -> Int:
-    """Check the blocks of order n; return where the next order's overflow must begin, -1 if unsound.
+def _check_blocks(trie: Trie, n: int, overflow: int) -> int:
+    """Check the blocks of order n; return where the next order's overflow must begin.
 
-    `overflow` is where its own must begin, in `overflow_offsets`. Child ranges must follow each other without a gap up
-    to the end of the next order, the words in each must ascend, and weights without a codebook must not be infinite.
+    Child ranges must follow each other without a gap up to the end of the next order.
+    """
+    reached = np.array([0, overflow])
+    sound = all(check_blocks(trie, n, *piece, reached) for piece in place_pieces(trie, n))
+    if not sound or reached[0] != trie.levels[n + 1]["size"]:
+        raise _damaged(f"order {n}: contexts do not list the n-grams of the next order one after the other")
+    return int(reached[1])
+
+
+@compiled
+def check_blocks(trie: Trie, n: Int, begin: Int, end: Int, reached: Int64Array) -> bool:
+    """Return whether the blocks of some places of order n are sound; advance `reached`.
+
+    The first place is that of a block.
+    `reached` are the place where the next child range must begin, and where the next overflow must, in
+    `overflow_offsets`. The words in each range must ascend, and weights without a codebook must not be infinite.
     """
     level, above = trie.levels[n], trie.levels[n + 1]
-    expected: Int = np.int64(0)
-    for place in range(level.size):
+    expected, overflow = reached[0], reached[1]
+    for place in range(begin, end):
         if place & 15 == 0:
             first = read_bits(trie.data, block_byte(trie, n, place) << 3, 32)
             if first >> 31:
                 if first & 0x7FFFFFFF != overflow or overflow + BLOCK_CONTEXTS >= len(trie.overflow_offsets):
-                    return np.int64(-1)
+                    return False
                 overflow += BLOCK_CONTEXTS + 1
-        begin, size = child_range(trie, n, place)
-        if begin != expected or size < 0 or begin + size > above.size or not is_rising(trie, n + 1, begin, size):
-            return np.int64(-1)
+        child, size = child_range(trie, n, place)
+        if child != expected or size < 0 or child + size > above.size or not is_rising(trie, n + 1, child, size):
+            return False
         if level.backoff_codebook == NO_CODEBOOK and not backoff(trie, n, place) < np.inf:
-            return np.int64(-1)
+            return False
         expected += size
-    return overflow if expected == above.size else np.int64(-1)
+    reached[0], reached[1] = expected, overflow
+    return True
 
 
 def _damaged(reason: str) -> CheckpointDamaged:

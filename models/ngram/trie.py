@@ -16,6 +16,7 @@ give the same results. No function here checks bounds: `backoff_table.check_trie
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, inlined, load_int64, prefetch
 from models.utils.arrays import Int64Array
+from models.utils.scratch import let_go_of
 
 BLOCK_CONTEXTS = 16
 """Contexts in a block; part of the file format."""
@@ -32,6 +34,8 @@ BLOCK_HEADER_BYTES = 12
 """Bytes of a block before its back-off weights: 4 of the first offset, 8 of the numbers of children."""
 PADDING_BYTES = 16
 """Bytes after the last field: fields are read eight bytes at a time, and searches read one record too far."""
+PIECE_PLACES = 1 << 22
+"""Places that are checked between two times that pages of the file are let go of: some tens of megabytes."""
 NO_CODEBOOK = -1
 """Codebook position of numbers that are stored as float32."""
 
@@ -61,6 +65,18 @@ class Trie(NamedTuple):
     """Codebooks of all orders, after one 0."""
     overflow_offsets: NDArray[np.int32]
     """Child offsets of blocks that do not fit their own bits, 17 a block, after one 0."""
+
+
+def place_pieces(trie: Trie, n: int) -> Iterator[tuple[int, int]]:
+    """Cut the places of order n into pieces, and let go of the pages of a file that were read for each.
+
+    A table that is larger than the memory is so checked without filling it. Small ones are one piece, and kept.
+    """
+    size = int(trie.levels[n]["size"])
+    for begin in range(0, size, PIECE_PLACES):
+        yield begin, min(begin + PIECE_PLACES, size)
+        if size > PIECE_PLACES:
+            let_go_of(trie.data, unchanged=True)
 
 
 @inlined

@@ -28,6 +28,7 @@ from models.ngram.trie import (
 )
 from models.utils.arrays import ByteArray, Int32Array, IntArray
 from models.utils.parallel import parallel_map
+from models.utils.scratch import Scratch
 
 _MAX_CODEBOOK_SIZE = 1 << 16
 _EMPTY = np.int32(-1)
@@ -58,29 +59,41 @@ class PackedColumn(NamedTuple):
     codebook: Floats
 
 
-def pack(orders: list[UnpackedOrder]) -> Trie:
-    """Pack `orders`, unigrams first, into a trie."""
-    logprobs = parallel_map(pack_column, [order.logprob for order in orders])
-    backoffs = parallel_map(pack_column, [order.backoff for order in orders[:-1]])
+def pack(orders: list[UnpackedOrder], scratch: Scratch | None = None) -> Trie:
+    """Pack `orders`, unigrams first, into a trie; within a budget in pieces, into a file."""
+    scratch = scratch or Scratch()
+    logprobs = parallel_map(lambda order: pack_column(order.logprob, scratch), orders)
+    backoffs = parallel_map(lambda order: pack_column(order.backoff, scratch), orders[:-1])
     levels = np.zeros(len(orders) + 1, LEVEL_DTYPE)
     levels[0]["size"] = 1
     codebooks = [np.zeros(1, np.float32)]  # not empty: the loss of an empty array could go unnoticed
     size = _assign_positions(levels, orders, logprobs, backoffs, codebooks)
-    data = np.zeros(size + PADDING_BYTES, np.uint8)
-    overflow_blocks = [count_overflow_blocks(order.child_offsets) for order in orders[:-1]]
+    data = scratch.zeros(size + PADDING_BYTES, np.uint8)
+    overflow_blocks = [_overflow_blocks(order.child_offsets, scratch) for order in orders[:-1]]
     overflow_begins = 1 + (BLOCK_CONTEXTS + 1) * np.cumsum([0, *overflow_blocks])
-    overflow_offsets = np.zeros(overflow_begins[-1], np.int32)
+    overflow_offsets = scratch.zeros(int(overflow_begins[-1]), np.int32)
 
     def write(n: int) -> None:
         order, level, column = orders[n - 1], levels[n], logprobs[n - 1]
-        first_bit, token_bits = level["first_record_bit"], level["token_bits"]
-        write_records(data, first_bit, order.token, token_bits, column.codes, column.width)
+        first_bit, token_bits = int(level["first_record_bit"]), int(level["token_bits"])
+        for part in scratch.slices(len(order.token)):
+            first = first_bit + part.start * (token_bits + column.width)
+            write_records(data, first, order.token[part], token_bits, column.codes[part], column.width)
         if n < len(orders):
-            column, first_byte, begin = backoffs[n - 1], level["first_block_byte"], overflow_begins[n - 1]
-            write_blocks(data, first_byte, order.child_offsets, column.codes, column.width, overflow_offsets, begin)
+            column, first_byte, begin = backoffs[n - 1], int(level["first_block_byte"]), int(overflow_begins[n - 1])
+            for part in scratch.slices(len(order.token)):
+                offsets, codes = order.child_offsets[part.start : part.stop + 1], column.codes[part]
+                begin = int(write_blocks(data, first_byte, offsets, codes, column.width, overflow_offsets, begin))
+                first_byte += -(-len(codes) // BLOCK_CONTEXTS) * (BLOCK_HEADER_BYTES + 2 * column.width)
 
     parallel_map(write, range(len(orders), 0, -1))  # the highest order, the longest, first
     return Trie(levels, data, np.concatenate(codebooks), overflow_offsets)
+
+
+def _overflow_blocks(child_offsets: IntArray, scratch: Scratch) -> int:
+    """Count the blocks in which a context has more than MAX_INLINE_CHILDREN children."""
+    parts = scratch.slices(len(child_offsets) - 1)
+    return sum(int(count_overflow_blocks(child_offsets[part.start : part.stop + 1])) for part in parts)
 
 
 def _assign_positions(
@@ -116,13 +129,18 @@ def _append_codebook(codebooks: list[Floats], column: PackedColumn) -> int:
     return begin
 
 
-def pack_column(values: Floats) -> PackedColumn:
+def pack_column(values: Floats, scratch: Scratch | None = None) -> PackedColumn:
     """Encode `values` by a codebook where that takes less room, else as they are."""
+    scratch = scratch or Scratch()
     raw = np.ascontiguousarray(values).view(np.int32)
     limit = min(_MAX_CODEBOOK_SIZE, len(values))
     slots = np.full((slot_count(limit), 2), _EMPTY)
-    codes = np.empty(len(values), np.int32)
-    size = int(number_distinct(raw, slots, limit, codes))
+    codes: Int32Array = scratch.empty(len(values), np.int32)
+    size = 0
+    for part in scratch.slices(len(values)):
+        size = int(number_distinct(raw[part], slots, size, limit, codes[part]))
+        if size < 0:
+            break
     width = max(1, (size - 1).bit_length())
     if size > 0 and 32 * size + width * len(values) < 32 * len(values):
         filled = slots[slots[:, 1] >= 0]
@@ -131,14 +149,13 @@ def pack_column(values: Floats) -> PackedColumn:
 
 
 @compiled
-def number_distinct(values: Int32Array, slots: Int32Array, limit: Int, out: Int32Array) -> Int:
+def number_distinct(values: Int32Array, slots: Int32Array, size: Int, limit: Int, out: Int32Array) -> Int:
     """Number the distinct `values` in the order of their first occurrence; return how many there are.
 
-    The numbers are written to `out`; `slots` [S, 2] is the hash table, of value and number. Returns -1, with `out`
-    unfinished, as soon as there are more than `limit`. `np.unique` sorts all values: 0.4 s against 10 ms for 3 million
-    values, 20,000 of them distinct.
+    The numbers are written to `out`; `slots` [S, 2] is the hash table, of value and number, and holds `size` values.
+    Returns -1, with `out` unfinished, as soon as there are more than `limit`. `np.unique` sorts all values: 0.4 s
+    against 10 ms for 3 million values, 20,000 of them distinct.
     """
-    size: Int = np.int64(0)
     for i in range(len(values)):
         value = np.int64(values[i])
         slot = ((value * GOLDEN_RATIO) >> 32) & (slots.shape[0] - 1)
@@ -193,8 +210,11 @@ def write_blocks(
     width: Int,
     overflow_offsets: Int32Array,
     first_offset: Int,
-) -> None:
-    """Write the blocks of an order from `first_byte` on, and offsets that overflow from `first_offset` on."""
+) -> Int:
+    """Write the blocks of an order from `first_byte` on, and offsets that overflow from `first_offset` on.
+
+    Returns where the next ones go.
+    """
     size, bit, mask = len(child_offsets) - 1, np.int64(first_byte) << 3, (np.int64(1) << width) - 1
     for first in range(0, size, BLOCK_CONTEXTS):
         end = min(first + BLOCK_CONTEXTS, size)
@@ -212,6 +232,7 @@ def write_blocks(
             weight_bit = bit + 8 * BLOCK_HEADER_BYTES + (i - first) * width
             write_bits(data, weight_bit, width, np.int64(codes[i]) & mask)
         bit += 8 * (BLOCK_HEADER_BYTES + 2 * width)
+    return first_offset
 
 
 @inlined

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.kernels.jit import Floats, Int, compiled, inlined
-from models.ngram.trie import Trie, backoff, child_range, find_child, find_parent, logprob, token
+from models.ngram.trie import Trie, backoff, child_range, find_child, find_parent, logprob, place_pieces, token
 from models.utils.arrays import Int64Array
 
 TOLERANCE = 1e-3
@@ -30,9 +30,11 @@ def find_unsound_weight(trie: Trie, *, normalized: bool) -> tuple[int, int] | No
     ranked = np.argsort(-unigrams, kind="stable")
     buffer = np.empty(len(trie.levels), np.int64)
     for n in range(1, len(trie.levels) - 1):
-        place = int(unsound_place(trie, n, tolerance, ranked, buffer, np.empty_like(buffer)))
-        if place >= 0:
-            return n, place
+        reads = np.zeros(1, np.int64)
+        for piece in place_pieces(trie, n):
+            place = int(unsound_place(trie, n, *piece, tolerance, ranked, buffer, np.empty_like(buffer), reads))
+            if place >= 0:
+                return n, place
     return None
 
 
@@ -44,19 +46,29 @@ def write_unigrams(trie: Trie, out: Floats) -> None:
 
 
 @compiled
-def unsound_place(trie: Trie, n: Int, tolerance: float, ranked: Int64Array, words: Int64Array, path: Int64Array) -> Int:
-    """Return the first context of n words whose weight is too large, -1 where there is none.
+def unsound_place(
+    trie: Trie,
+    n: Int,
+    begin: Int,
+    end: Int,
+    tolerance: float,
+    ranked: Int64Array,
+    words: Int64Array,
+    path: Int64Array,
+    reads: Int64Array,
+) -> Int:
+    """Return the first of some contexts of n words whose weight is too large, -1 where there is none.
 
-    `ranked` are all words by falling probability; `words` and `path` are room for a number per order.
+    `ranked` are all words by falling probability; `words` and `path` are room for a number per order. `reads` [1]
+    counts the n-grams that were read.
     """
-    reads: Int = np.int64(0)
-    for place in range(trie.levels[n].size):
+    for place in range(begin, end):
         weight = np.float64(backoff(trie, n, place))
         if weight > 0:
             write_suffixes(trie, n, place, words, path)
             for m in range(1, n):
-                reads += child_range(trie, m, path[m])[1] if path[m] >= 0 else 0
-            if reads > MAX_READS:
+                reads[0] += child_range(trie, m, path[m])[1] if path[m] >= 0 else 0
+            if reads[0] > MAX_READS:
                 return np.int64(place)
             may_exceed = weight + largest_bound(trie, n, path, ranked) > tolerance
             if may_exceed and weight + largest_unlisted(trie, n, path, ranked) > tolerance:

@@ -99,7 +99,7 @@ def build(
     if isinstance(recipe.model, NgramConfig):
         yield Progress("counting", 0, 0)
         counts = _count(recipe.model.order, encoded, tokenizer, counter, base)
-        model: LanguageModel = _estimate(recipe, counts, tokenizer)
+        model: LanguageModel = _estimate(recipe, counts, tokenizer, counter)
     else:
         model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
     seconds = {"seconds": round(time.monotonic() - began, 1)}
@@ -114,7 +114,7 @@ def build(
         yield Progress("counting", 0, 0)
         whole = add_held_out(recipe, tokenizer, counts, encoded.sizes, held_out, counter)
         tokenizer, counts = whole.tokenizer, whole.counts
-        model = _estimate(recipe, counts, tokenizer)
+        model = _estimate(recipe, counts, tokenizer, counter)
         metrics["refit"] = whole.sizes
     if isinstance(model, NgramModel) and (notes := _estimation_notes(model, tokenizer, counts)):
         metrics["notes"] = [*metrics.get("notes", []), *notes]
@@ -136,10 +136,11 @@ def _corpus_digests(recipe: Recipe, base: PublishedCounts | None) -> dict[str, F
     return (base.corpus if base else {}) | file_digests(files)
 
 
-def _estimate(recipe: Recipe, counts: Counts, tokenizer: Tokenizer) -> NgramModel:
+def _estimate(recipe: Recipe, counts: Counts, tokenizer: Tokenizer, counter: NgramCounter) -> NgramModel:
     """Estimate an n-gram model."""
     assert isinstance(recipe.model, NgramConfig)
-    return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts, closed=tokenizer.config.closed))
+    closed, scratch = tokenizer.config.closed, counter.scratch
+    return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts, closed=closed, scratch=scratch))
 
 
 def _estimation_notes(model: NgramModel, tokenizer: Tokenizer, counts: Counts | None) -> list[str]:
@@ -179,7 +180,7 @@ def _encode(
     if counter.memory is None and known is None:
         return text.train_tokenizer(recipe.tokenizer)
     tokenizer = known or Tokenizer.train(recipe.tokenizer, text.chunks())
-    return tokenizer, text.encode(tokenizer, None if counter.memory is None else counter.folder)
+    return tokenizer, text.encode(tokenizer, counter.scratch)
 
 
 def _check_overlap(held_out: Corpus, tokenizer: Tokenizer, recipe: Recipe) -> None:

@@ -67,8 +67,8 @@ class Recipe:
     keep_counts: bool = False
     """Whether an n-gram model's counts are published beside it, so that it can be extended and merged."""
     memory: int | None = None
-    """How much memory n-grams are counted in; what does not fit is counted on disk. The model is the same, and takes
-    its own memory. Without it, as much as they need."""
+    """How much memory making an n-gram model may take, all in all; what does not fit is worked on in files. The model
+    is the same. Too little is refused, with the amount that is needed. Without it, as much as it needs."""
 
     @property
     def is_refitted(self) -> bool:

@@ -43,7 +43,7 @@ def add_held_out(
     """
     is_own = recipe.extends is None and recipe.tokenizer.kind in ("word", "character") and not recipe.tokenizer.file
     tokenizer = extend_vocabulary(tokenizer, held_out) if is_own else tokenizer
-    encoded = held_out.encode(tokenizer, None if counter.memory is None else counter.folder)
+    encoded = held_out.encode(tokenizer, counter.scratch)
     encoded = encoded.reversed() if recipe.reversed else encoded
     vocabulary_size = tokenizer.vocabulary_size
     more = counter.count(encoded.ids, len(counts.levels), vocabulary_size)

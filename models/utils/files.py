@@ -1,28 +1,22 @@
-"""Files: atomic and durable writing, arrays kept on disk, safetensors files.
-
-Arrays of `disk_allocator` and `concat_on_disk` lie in files without a name, which the system removes with the process
-however that ends. Their pages are loaded when they are read, and freed again when memory runs short.
-"""
+"""Files: atomic and durable writing, safetensors files."""
 
 from __future__ import annotations
 
-import errno
+import json
 import os
-import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from models.utils.regular_files import check_regular
+from models.utils.scratch import let_go_of
 
 
 @contextmanager
@@ -59,29 +53,6 @@ def fsync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def disk_allocator(folder: Path) -> Callable[[int, DTypeLike], NDArray[Any]]:
-    """Return a function that makes an array of a number of zeros of a dtype in a file of `folder`."""
-
-    def allocate(size: int, dtype: DTypeLike) -> NDArray[Any]:
-        if size == 0:
-            return np.empty(0, dtype)
-        with TemporaryFile(dir=folder) as file:
-            return np.asarray(np.memmap(file, dtype, "w+", shape=(size,)))
-
-    return allocate
-
-
-def concat_on_disk(arrays: Iterable[NDArray[np.int32]], folder: Path) -> NDArray[np.int32]:
-    """Concatenate `arrays` in a file of `folder`."""
-    with TemporaryFile(dir=folder) as file:
-        size = 0
-        for array in arrays:
-            file.write(array.tobytes())
-            size += len(array)
-        file.flush()
-        return np.asarray(np.memmap(file, np.int32, "r+", shape=(size,))) if size else np.empty(0, np.int32)
-
-
 _DTYPES = {
     "BOOL": "bool",
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
@@ -89,16 +60,39 @@ _DTYPES = {
     **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
 }
 """Names in NumPy of the types that a safetensors file may hold."""
+_STORED_TYPES = {name: stored for stored, name in _DTYPES.items()}
+_TYPE_ORDER = [
+    *("uint64", "int64", "float64", "float32", "uint32", "int32"),
+    *("float16", "uint16", "int16", "int8", "uint8", "bool"),
+]
+"""Types in the order in which `safetensors` writes them, so that all are aligned."""
+_WRITTEN_BYTES = 1 << 25
+"""Bytes of a large array that are written at once."""
 
 
 def write_tensors(tensors: Mapping[str, NDArray[Any]], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file, with `metadata` in its header. Raises OSError where the disk is full."""
-    try:
-        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path, metadata)
-    except SafetensorError as error:  # it reports a full disk in words alone
-        if shutil.disk_usage(path.parent).free < sum(array.nbytes for array in tensors.values()):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        raise
+    """Write a safetensors file, with `metadata` in its header. Raises OSError where the disk is full.
+
+    The bytes are those of `safetensors.numpy.save_file`, which would have all arrays in memory at once: those that lie
+    in files are let go of after each piece that was written.
+    """
+    names = sorted(tensors, key=lambda name: (_TYPE_ORDER.index(tensors[name].dtype.name), name))
+    arrays = [np.ascontiguousarray(tensors[name]) for name in names]
+    entries: dict[str, Any] = {} if metadata is None else {"__metadata__": metadata}
+    end = 0
+    for name, array in zip(names, arrays, strict=True):
+        begin, end = end, end + array.nbytes
+        stored = _STORED_TYPES[array.dtype.name]
+        entries[name] = {"dtype": stored, "shape": list(array.shape), "data_offsets": [begin, end]}
+    header = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for array in arrays:
+            content = array.reshape(-1).view(np.uint8)
+            for first in range(0, len(content), _WRITTEN_BYTES):
+                file.write(content[first : first + _WRITTEN_BYTES].data)
+                let_go_of(array)
 
 
 def map_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -98,7 +98,8 @@ class NgramJob(_TrainingJob):
         "the whole text. The figures stay those of the model of the rest.",
     )
     memory: str | None = Field(
-        None, description="How much memory to count in, as 500M, 2G or 50%; what does not fit is counted on disk."
+        None,
+        description="How much memory the job may take, as 500M, 2GB or 50%; what does not fit is worked on in files.",
     )
 
     def family_fields(self) -> dict[str, Any]:

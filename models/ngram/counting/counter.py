@@ -1,12 +1,11 @@
 """Counting within a memory budget: blocks of a text are counted, kept on disk and merged.
 
-The result is the same as counting all at once (`extraction.count_ngrams`). Only counting keeps to the budget: what is
-made of the counts has the size it has.
+The result is the same as counting all at once (`extraction.count_ngrams`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -15,10 +14,11 @@ import numpy as np
 from models.ngram.count_table import Level
 from models.ngram.counting.counts import Counts
 from models.ngram.counting.extraction import count_ngrams
-from models.ngram.counting.merging import Allocate, merge_counts
+from models.ngram.counting.merging import merge_counts
+from models.ngram.counting.runs import Runs
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray
-from models.utils.files import disk_allocator
+from models.utils.scratch import Scratch, let_go_of
 
 SORT_BYTES_PER_TOKEN = 30
 """Bytes a token takes while positions are sorted."""
@@ -28,27 +28,38 @@ LEVEL_BYTES_PER_TOKEN = 20
 
 @dataclass(frozen=True)
 class NgramCounter:
-    """Counter of texts within `memory` bytes (None for no limit), with files in `folder` for the rest."""
+    """Counter of texts within `memory` bytes of the process, the rest in files; None for no limit."""
 
     memory: int | None
     folder: Path
+    scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
     def create(cls, memory: int | None, folder: Path | None) -> NgramCounter:
         """Make a counter, and its folder if need be; by default that for temporary files."""
-        scratch = folder or Path(gettempdir())
-        scratch.mkdir(parents=True, exist_ok=True)
-        return cls(memory, scratch)
+        files = folder or Path(gettempdir())
+        files.mkdir(parents=True, exist_ok=True)
+        return cls(memory, files, Scratch(memory, files))
 
     def count(self, ids: IntArray, order: int, vocabulary_size: int) -> Counts:
-        """Count the n-grams of `ids` [T]. Raises what `count_ngrams` does."""
+        """Count the n-grams of `ids` [T].
+
+        Raises what `count_ngrams` does, and InvalidInput for too little memory.
+        """
         if self.memory is None:
             return count_ngrams(ids, order, vocabulary_size)
-        return count_in_blocks(ids, order, vocabulary_size, block_tokens(self.memory, order), self.folder)
+        block = block_tokens(self.scratch.room("a vocabulary of this size"), order)
+        return count_in_blocks(ids, order, vocabulary_size, block, self.scratch)
 
     def add(self, first: Counts, second: Counts) -> Counts:
         """Add two counts. Raises what `merge_counts` does."""
-        return merge_counts(first, second, np.empty if self.memory is None else disk_allocator(self.folder))
+        if self.memory is None:
+            return merge_counts(first, second)
+        tokens = sum(int(counts.levels[0].count.sum(dtype=np.int64)) for counts in (first, second))
+        runs = Runs(len(first.levels), first.vocabulary_size, tokens, self.scratch)
+        runs.add(first)
+        runs.add(second)
+        return runs.merge()
 
 
 def block_tokens(memory: int, order: int) -> int:
@@ -56,34 +67,20 @@ def block_tokens(memory: int, order: int) -> int:
     return max(order, memory // (SORT_BYTES_PER_TOKEN + LEVEL_BYTES_PER_TOKEN * order))
 
 
-def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int, folder: Path) -> Counts:
-    """Count `ids` [T] as `count_ngrams` does, in blocks of `block` tokens (the order or more) in `folder`."""
-    if len(ids) <= block:
+def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int, scratch: Scratch) -> Counts:
+    """Count `ids` [T] as `count_ngrams` does, in blocks of `block` tokens (the order or more)."""
+    if len(ids) == 0 or (len(ids) <= block and not scratch.is_limited):
         return count_ngrams(ids, order, vocabulary_size)
-    allocate = disk_allocator(folder)
-    merged: list[tuple[int, Counts]] = []  # number of blocks and their sum, by falling number
     begins = range(0, len(ids), block)
+    runs = Runs(order, vocabulary_size, len(ids), scratch)
     for begin in begins:
         # A block is counted as far as the n-grams go that begin in it, so what follows its end is counted twice.
-        part = count_ngrams(ids[begin : begin + block + order - 1], order, vocabulary_size, at_boundary=begin == 0)
-        merged.append((1, _copied(part, allocate)))
-        while len(merged) > 1 and (merged[-2][0] <= merged[-1][0] or begin == begins[-1]):
-            (n, first), (m, second) = merged.pop(-2), merged.pop()
-            merged.append((n + m, merge_counts(first, second, allocate)))
-    counts = merged[0][1]
+        runs.add(count_ngrams(ids[begin : begin + block + order - 1], order, vocabulary_size, at_boundary=begin == 0))
+        let_go_of(ids)
+    counts = runs.merge()
     for begin in begins[1:]:
         _subtract_overlap(counts.levels, ids[begin : begin + order - 1])
     return counts
-
-
-def _copied(counts: Counts, allocate: Allocate) -> Counts:
-    def copy(array: IntArray) -> IntArray:
-        target: IntArray = allocate(len(array), array.dtype)
-        target[:] = array
-        return target
-
-    levels = [Level(*map(copy, (x.child_offsets, x.token, x.suffix, x.count))) for x in counts.levels]
-    return Counts(levels, counts.vocabulary_size)
 
 
 def _subtract_overlap(levels: list[Level], words: IntArray) -> None:

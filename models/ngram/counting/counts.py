@@ -7,6 +7,7 @@ n-gram (the boundary as a context) or its last (the predicted end).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from models.ngram.count_table import Level
 from models.ngram.counting.suffix_array import count_unigrams
 from models.special_tokens import EOS
 from models.utils.arrays import Float64Array, IntArray
+from models.utils.scratch import Scratch, windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +59,16 @@ class Counts:
         """Return the number of contexts of n words: n-grams of order n, or the empty one."""
         return len(self.levels[n - 1]) if n else 1
 
-    def adjusted_counts(self, n: int) -> IntArray:
+    def adjusted_counts(self, n: int, scratch: Scratch | None = None) -> IntArray:
         """Return the counts that Kneser-Ney smooths: how many different words precede each n-gram.
 
         Those are the counts below order N only. N-grams that begin at the boundary have nothing before them and keep
         how often they occur, as do those of order N (Chen and Goodman 1999, section 4.1.6; the boundary as in `lmplz`).
         """
-        level = self.levels[n - 1]
+        level, scratch = self.levels[n - 1], scratch or Scratch()
         if n == len(self.levels):
             return level.count
-        preceding = np.zeros_like(level.count)
-        count_unigrams(self.levels[n].suffix, preceding)
+        preceding: IntArray = count_rows(self.levels[n].suffix, len(level), level.count.dtype, scratch)
         boundary = slice(*self.boundary_rows()[n - 1])
         preceding[boundary] = level.count[boundary]
         return preceding
@@ -80,3 +81,19 @@ class Counts:
             begin, end = int(level.child_offsets[begin]), int(level.child_offsets[end])
             rows.append((begin, end))
         return rows
+
+
+def count_rows(rows: IntArray, size: int, dtype: Any, scratch: Scratch) -> IntArray:
+    """Return how often each of `size` rows occurs in `rows`; within a budget by windows that fit."""
+    occurrences: IntArray = scratch.zeros(size, dtype)
+    if not scratch.is_limited:
+        count_unigrams(rows, occurrences)
+        return occurrences
+    for first, window in windows(occurrences, scratch):
+        for part in scratch.slices(len(rows)):
+            local = rows[part] - first
+            inside = local if len(window) == size else local[(local >= 0) & (local < len(window))]
+            count_unigrams(inside, window)
+        for part in scratch.slices(len(window)):
+            occurrences[first + part.start : first + part.stop] = window[part]
+    return occurrences

@@ -44,7 +44,7 @@ def _renormalize_backoff_weights(counts: Counts, estimate: Estimate, kept: Kept)
     lower = counts.uniform
     for level, level_kept, p in zip(counts.levels, kept, estimate.probabilities, strict=True):
         complete = sum_by_context(level, level_kept) >= counts.word_count
-        weights.append(backoff_weights(level, p, lower, level_kept, complete))
+        weights.append(backoff_weights(level, p, lower[level.suffix], level_kept, complete))
         backed_off = np.repeat(weights[-1], np.diff(level.child_offsets)) * lower[level.suffix]
         lower = np.where(level_kept, p, backed_off)
         probabilities.append(lower)

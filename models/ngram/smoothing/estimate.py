@@ -6,23 +6,36 @@ which turn the shares of the seen words of each order into whole distributions, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from models.kernels.jit import Int, compiled
+from models.kernels.jit import compiled
 from models.ngram.count_table import Level
 from models.ngram.counting.counts import Counts
 from models.utils.arrays import BoolArray, Float64Array, IntArray
-from models.utils.parallel import context_ranges, parallel_map
+from models.utils.parallel import context_ranges, parallel_imap
+from models.utils.scratch import Scratch, gather
 
 Kept: TypeAlias = Sequence[BoolArray]
 """Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
-ShareTerms: TypeAlias = "Iterator[tuple[IntArray | Float64Array, Float64Array]]"
-"""Per order from 1, the numerators [rows] of shares and their denominators [contexts]."""
+
+
+class LevelPart(NamedTuple):
+    """Contexts of a level that follow each other, and their n-grams."""
+
+    level: Level
+    """Their arrays, child offsets counted from the first n-gram of the part."""
+    contexts: slice
+    rows: slice
+
+
+Shares: TypeAlias = "Callable[[LevelPart], tuple[IntArray | Float64Array, Float64Array]]"
+"""Function that returns the numerators [rows] of a part's shares and their denominators [contexts]."""
+Numerators: TypeAlias = "Callable[[LevelPart], IntArray | Float64Array]"
+"""Function that returns the numerators [rows] of a part's shares of what its contexts occurred."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,28 +57,70 @@ def sum_by_context(level: Level, values: IntArray | Float64Array | BoolArray) ->
     return totals
 
 
-def interpolated_estimate(counts: Counts, kept: Kept, shares: ShareTerms, details: dict[str, Any]) -> Estimate:
+def level_parts(level: Level) -> Iterator[LevelPart]:
+    """Cut a level into parts of whole contexts, in order."""
+    for begin, end in context_ranges(level.child_offsets):
+        offsets = level.child_offsets[begin : end + 1]
+        rows = slice(int(offsets[0]), int(offsets[-1]))
+        own = Level(offsets - offsets[0], level.token[rows], level.suffix[rows], level.count[rows])
+        yield LevelPart(own, slice(begin, end), rows)
+
+
+def each_part(level: Level, work: Callable[[LevelPart], None], scratch: Scratch) -> None:
+    """Call `work` with all parts of a level, on several threads."""
+    for _ in parallel_imap(work, level_parts(level)):
+        scratch.trim()
+
+
+def interpolated_estimate(
+    counts: Counts, kept: Kept, shares: Iterable[Shares], details: dict[str, Any], scratch: Scratch
+) -> Estimate:
     """Compute P(w | h) = share(h w) + weight(h) P(w | h'), with h' the context h without its first word.
 
-    `shares` are, order by order from 1, the numerators [rows] and denominators [contexts] of the shares. The weight
-    is what kept shares leave of one; order 0 is uniform.
+    `shares` tell, order by order from 1, the numerators and denominators of the shares. The weight is what kept shares
+    leave of one; order 0 is uniform.
     """
     probabilities: list[Float64Array] = []
     weights: list[Float64Array] = []
     lower = counts.uniform
-    for level, level_kept, (numerators, denominators) in zip(counts.levels, kept, shares, strict=True):
-        level_weights, p = np.ones(len(denominators)), np.empty(len(level))
-        arrays = level.child_offsets, level.suffix, numerators, denominators, level_kept, lower, p, level_weights
-        interpolate, ranges = partial(_interpolate, *arrays), context_ranges(level.child_offsets)
-        parallel_map(lambda bounds: interpolate(*bounds), ranges)  # noqa: B023 (used at once)
+    for level, level_kept, share in zip(counts.levels, kept, shares, strict=True):
+        p, level_weights = scratch.empty(len(level), np.float64), scratch.empty(_contexts(level), np.float64)
+        below = lower_values(level, lower, scratch)
+
+        def interpolate(part: LevelPart) -> None:
+            numerators, denominators = share(part)  # noqa: B023 (used at once, as are the others)
+            level_weights[part.contexts] = 1.0  # noqa: B023
+            _interpolate(
+                part.level.child_offsets,
+                numerators,
+                denominators,
+                level_kept[part.rows],  # noqa: B023
+                below(part),  # noqa: B023
+                p[part.rows],  # noqa: B023
+                level_weights[part.contexts],  # noqa: B023
+            )
+
+        each_part(level, interpolate, scratch)
         probabilities.append(p)
         weights.append(level_weights)
         lower = p
     return Estimate(probabilities, weights, details)
 
 
+def lower_values(level: Level, lower: Float64Array, scratch: Scratch) -> Callable[[LevelPart], Float64Array]:
+    """Return a function from a part of a level to the values of its n-grams' suffixes in `lower`."""
+    if not scratch.is_limited:
+        return lambda part: lower[part.level.suffix]
+    values = gather(lower, level.suffix, scratch)
+    return lambda part: values[part.rows]
+
+
+def _contexts(level: Level) -> int:
+    return len(level.child_offsets) - 1
+
+
 def backoff_estimate(
-    counts: Counts, kept: Kept, numerators: Iterable[Float64Array], details: dict[str, Any]
+    counts: Counts, kept: Kept, numerators: Iterable[Numerators], details: dict[str, Any], scratch: Scratch
 ) -> Estimate:
     """Compute P(w | h) = numerator(h w) / c(h) if h w was seen, else alpha(h) P(w | h').
 
@@ -78,28 +133,45 @@ def backoff_estimate(
     weights: list[Float64Array] = []
     lower = counts.uniform
     for level, level_kept, numerator in zip(counts.levels, kept, numerators, strict=True):
-        listed = level_kept & (level.count > 0)
-        sizes, totals = np.diff(level.child_offsets), sum_by_context(level, level.count)
-        complete = sum_by_context(level, listed) == counts.word_count
-        amounts = np.where(np.repeat(complete, sizes), level.count, numerator) if complete.any() else numerator
-        listed_mass = sum_by_context(level, amounts * listed)
-        totals += ~complete & (listed_mass >= totals * (1 - 1e-9))
-        shares = amounts / np.repeat(totals, sizes)
-        weights.append(backoff_weights(level, shares, lower, listed, complete))
-        lower = np.where(level.count > 0, shares, np.repeat(weights[-1], sizes) * lower[level.suffix])
-        probabilities.append(lower)
+        p, level_weights = scratch.empty(len(level), np.float64), scratch.empty(_contexts(level), np.float64)
+        below = lower_values(level, lower, scratch)
+
+        def back_off(part: LevelPart) -> None:
+            rows, own = part.rows, part.level
+            shares, part_weights = _back_off(own, level_kept[rows], numerator(part), below(part), counts.word_count)  # noqa: B023
+            p[rows], level_weights[part.contexts] = shares, part_weights  # noqa: B023
+
+        each_part(level, back_off, scratch)
+        probabilities.append(p)
+        weights.append(level_weights)
+        lower = p
     return Estimate(probabilities, weights, details)
 
 
+def _back_off(
+    level: Level, kept: BoolArray, numerator: IntArray | Float64Array, below: Float64Array, word_count: int
+) -> tuple[Float64Array, Float64Array]:
+    """Return the probabilities [rows] and the weights [contexts] of (a part of) a level."""
+    listed = kept & (level.count > 0)
+    sizes, totals = np.diff(level.child_offsets), sum_by_context(level, level.count)
+    complete = sum_by_context(level, listed) == word_count
+    amounts = np.where(np.repeat(complete, sizes), level.count, numerator) if complete.any() else numerator
+    listed_mass = sum_by_context(level, amounts * listed)
+    totals += ~complete & (listed_mass >= totals * (1 - 1e-9))
+    shares = amounts / np.repeat(totals, sizes)
+    weights = backoff_weights(level, shares, below, listed, complete)
+    return np.where(level.count > 0, shares, np.repeat(weights, sizes) * below), weights
+
+
 def backoff_weights(
-    level: Level, probabilities: Float64Array, lower: Float64Array, listed: BoolArray, complete: BoolArray
+    level: Level, probabilities: Float64Array, below: Float64Array, listed: BoolArray, complete: BoolArray
 ) -> Float64Array:
     """Return each context's back-off weight: what its words leave of one, over what they leave below.
 
-    `listed` words [rows] count; `lower` are probabilities one order below; `complete` contexts pass nothing on.
+    `listed` words [rows] count; `below` are their probabilities one order below; `complete` contexts pass nothing on.
     """
     left = 1.0 - sum_by_context(level, probabilities * listed)
-    left_below = 1.0 - sum_by_context(level, lower[level.suffix] * listed)
+    left_below = 1.0 - sum_by_context(level, below * listed)
     return np.where(complete, 0.0, left / np.where(complete, 1.0, left_below))
 
 
@@ -120,22 +192,19 @@ def _sum_rows(child_offsets: IntArray, values: IntArray | Float64Array | BoolArr
 @compiled
 def _interpolate(
     child_offsets: IntArray,
-    suffix: IntArray,
     numerators: IntArray | Float64Array,
     denominators: Float64Array,
     kept: BoolArray,
-    lower: Float64Array,
+    below: Float64Array,
     out: Float64Array,
     weights: Float64Array,
-    first: Int,
-    end: Int,
 ) -> None:
-    """Write probabilities and weights of the contexts from `first` to `end`; `weights` begin as ones."""
-    for context in range(first, end):
+    """Write probabilities and weights of some contexts; `weights` begin as ones."""
+    for context in range(len(weights)):
         for row in range(child_offsets[context], child_offsets[context + 1]):
             # Kneser-Ney finds nothing before any word where a closed vocabulary has left no bigram.
             out[row] = numerators[row] / denominators[context] if denominators[context] > 0 else 0.0
             if kept[row]:
                 weights[context] -= out[row]
         for row in range(child_offsets[context], child_offsets[context + 1]):
-            out[row] += weights[context] * lower[suffix[row]]
+            out[row] += weights[context] * below[row]

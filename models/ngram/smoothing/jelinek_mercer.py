@@ -14,8 +14,9 @@ import numpy as np
 
 from models.ngram.count_table import Level
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, Kept, Shares, interpolated_estimate, sum_by_context
 from models.utils.arrays import Float64Array, IntArray
+from models.utils.scratch import Scratch
 
 MAX_EM_ROUNDS = 100
 """Most rounds of expectation-maximization."""
@@ -23,14 +24,14 @@ _CONVERGED_BELOW = 1e-6
 """Change of all weights below which the rounds end."""
 
 
-def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
+def jelinek_mercer(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     """Estimate the probabilities of all n-grams and the back-off weights of all contexts.
 
     `details["weights"]` holds l per order from 1, of contexts seen once, 2 to 3 times, 4 to 7 times, and so on.
     """
     details: dict[str, list[list[float]]] = {"weights": []}
 
-    def shares() -> Iterator[tuple[Float64Array, Float64Array]]:
+    def shares() -> Iterator[Shares]:
         lower = counts.uniform  # probabilities without the occurrence itself
         for level in counts.levels:
             totals = sum_by_context(level, level.count)
@@ -40,9 +41,13 @@ def jelinek_mercer(counts: Counts, kept: Kept) -> Estimate:
             weights = maximize_weights(frequencies, lower, level.count, buckets)
             details["weights"].append(weights.tolist())
             lower = weights[buckets] * frequencies + (1 - weights[buckets]) * lower
-            yield weights[buckets] * level.count, totals
+            yield _shares_of(weights[buckets] * level.count, totals)
 
-    return interpolated_estimate(counts, kept, shares(), details)
+    return interpolated_estimate(counts, kept, shares(), details, scratch)
+
+
+def _shares_of(numerators: Float64Array, denominators: Float64Array) -> Shares:
+    return lambda part: (numerators[part.rows], denominators[part.contexts])
 
 
 def _leave_one_out(level: Level, totals: Float64Array) -> Float64Array:

@@ -15,16 +15,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.absolute_discounting import estimate_discount, subtract_discount
-from models.ngram.smoothing.estimate import Estimate, Kept, backoff_estimate, is_every_word_seen
+from models.ngram.smoothing.absolute_discounting import discounted_counts, estimate_discount
+from models.ngram.smoothing.estimate import Estimate, Kept, Numerators, backoff_estimate, is_every_word_seen
 from models.ngram.smoothing.kneser_ney import counts_of_counts
-from models.utils.arrays import Float64Array
+from models.utils.scratch import Scratch
 
 COUNT_CUTOFF = 5
 """Katz's k: larger counts are not discounted."""
 
 
-def katz(counts: Counts, kept: Kept) -> Estimate:
+def katz(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     """Estimate the probabilities of all n-grams and the back-off weights of all contexts.
 
     Where the counts of counts give no discounts between 0 and 1, as on small corpora or for unigrams, an order has the
@@ -34,21 +34,28 @@ def katz(counts: Counts, kept: Kept) -> Estimate:
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
-    def numerators() -> Iterator[Float64Array]:
+    def numerators() -> Iterator[Numerators]:
         for n, level in enumerate(counts.levels, start=1):
             needs_none = n == 1 and is_every_word_seen(counts)
-            factors = [] if needs_none else good_turing_discounts(counts_of_counts(level.count, COUNT_CUTOFF + 1))
+            rarely = counts_of_counts(level.count, COUNT_CUTOFF + 1, scratch)
+            factors = [] if needs_none else good_turing_discounts(rarely)
             discounts.append(list(factors))
             if needs_none:
-                yield level.count.astype(np.float64)
+                yield lambda part: part.level.count.astype(np.float64)
             elif factors:
-                factor_by_count = np.array([0.0, *factors, 1.0])
-                yield level.count * factor_by_count[np.minimum(level.count, len(factors) + 1)]
+                yield _scaled_counts(factors)
             else:
                 fallback.append(n)
-                yield subtract_discount(level.count, estimate_discount(level.count))
+                yield discounted_counts(estimate_discount(level.count, scratch))
 
-    return backoff_estimate(counts, kept, numerators(), {"discounts": discounts, "fallback_orders": fallback})
+    details = {"discounts": discounts, "fallback_orders": fallback}
+    return backoff_estimate(counts, kept, numerators(), details, scratch)
+
+
+def _scaled_counts(factors: Sequence[float]) -> Numerators:
+    """Return what tells the counts of a part, each times the factor of its size; larger ones are believed."""
+    factor_by_count = np.array([0.0, *factors, 1.0])
+    return lambda part: part.level.count * factor_by_count[np.minimum(part.level.count, len(factors) + 1)]
 
 
 def good_turing_discounts(n: Sequence[float]) -> list[float]:

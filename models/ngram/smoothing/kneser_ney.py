@@ -16,58 +16,73 @@ import numpy as np
 from models.kernels.jit import compiled
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import FALLBACK_DISCOUNT
-from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, Kept, LevelPart, Shares, interpolated_estimate, sum_by_context
 from models.utils.arrays import Float64Array, IntArray
+from models.utils.scratch import Scratch
 
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 """Discounts for an order whose counts of counts give none; `lmplz --discount_fallback` has the same."""
 
 
-def kneser_ney(counts: Counts, kept: Kept) -> Estimate:
+def kneser_ney(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     """Estimate with three discounts an order (modified Kneser-Ney), those of `modified_discounts`.
 
     `details` hold the discounts of each order and the orders that took the fallback: where a count of counts is zero
     or a discount falls outside (0, k], as happens on small or artificial corpora, that order discounts 0.5, 1, 1.5.
     """
-    return _estimate(counts, kept, modified_discounts, FALLBACK_DISCOUNTS)
+    return _estimate(counts, kept, modified_discounts, FALLBACK_DISCOUNTS, scratch)
 
 
-def interpolated_kneser_ney(counts: Counts, kept: Kept, discount: float | None = None) -> Estimate:
+def interpolated_kneser_ney(counts: Counts, kept: Kept, scratch: Scratch, discount: float | None = None) -> Estimate:
     """Estimate with one discount an order: `discount`, or D = n_1 / (n_1 + 2 n_2), or else 0.5."""
-    discounts_of = _single_discount if discount is None else lambda _: [discount]
-    return _estimate(counts, kept, discounts_of, (FALLBACK_DISCOUNT,))
+    discounts_of = _single_discount if discount is None else lambda *_: [discount]
+    return _estimate(counts, kept, discounts_of, (FALLBACK_DISCOUNT,), scratch)
 
 
-def _single_discount(adjusted: IntArray) -> Sequence[float] | None:
-    n = counts_of_counts(adjusted)
+def _single_discount(adjusted: IntArray, scratch: Scratch) -> Sequence[float] | None:
+    n = counts_of_counts(adjusted, scratch=scratch)
     return [n[1] / (n[1] + 2 * n[2])] if n[1] and n[2] else None
 
 
 def _estimate(
-    counts: Counts, kept: Kept, discounts_of: Callable[[IntArray], Sequence[float] | None], default: Sequence[float]
+    counts: Counts,
+    kept: Kept,
+    discounts_of: Callable[[IntArray, Scratch], Sequence[float] | None],
+    default: Sequence[float],
+    scratch: Scratch,
 ) -> Estimate:
     discounts: list[list[float]] = []
     fallback: list[int] = []
 
-    def shares() -> Iterator[tuple[Float64Array, Float64Array]]:
-        for n, level in enumerate(counts.levels, start=1):
-            adjusted = counts.adjusted_counts(n)
-            amounts = discounts_of(adjusted)
+    def shares() -> Iterator[Shares]:
+        for n in range(1, len(counts.levels) + 1):
+            adjusted = counts.adjusted_counts(n, scratch)
+            amounts = discounts_of(adjusted, scratch)
             if amounts is None:
                 amounts = default
                 fallback.append(n)
             discounts.append(list(amounts))
-            yield subtract_discounts(adjusted, amounts), sum_by_context(level, adjusted)
+            yield _discounted_shares(adjusted, amounts)
 
-    return interpolated_estimate(counts, kept, shares(), {"discounts": discounts, "fallback_orders": fallback})
+    return interpolated_estimate(counts, kept, shares(), {"discounts": discounts, "fallback_orders": fallback}, scratch)
 
 
-def modified_discounts(adjusted: IntArray) -> Sequence[float] | None:
+def _discounted_shares(adjusted: IntArray, amounts: Sequence[float]) -> Shares:
+    """Return what tells the discounted counts of a part, and the sums of the counts of its contexts."""
+
+    def shares(part: LevelPart) -> tuple[Float64Array, Float64Array]:
+        own = adjusted[part.rows]
+        return subtract_discounts(own, amounts), sum_by_context(part.level, own)
+
+    return shares
+
+
+def modified_discounts(adjusted: IntArray, scratch: Scratch | None = None) -> Sequence[float] | None:
     """Return the discounts of counts one, two, and three or more (equation 26), or None.
 
     With n_k the number of n-grams counted k times and Y = n_1 / (n_1 + 2 n_2), D_k = k - (k + 1) Y n_{k+1} / n_k.
     """
-    n = counts_of_counts(adjusted)
+    n = counts_of_counts(adjusted, scratch=scratch)
     if not all(n[1:4]):
         return None
     y = n[1] / (n[1] + 2 * n[2])
@@ -75,10 +90,11 @@ def modified_discounts(adjusted: IntArray) -> Sequence[float] | None:
     return amounts if all(0 < d <= k for k, d in enumerate(amounts, start=1)) else None
 
 
-def counts_of_counts(occurrences: IntArray, most: int = 4) -> list[float]:
+def counts_of_counts(occurrences: IntArray, most: int = 4, scratch: Scratch | None = None) -> list[float]:
     """Return how many n-grams are counted 0, 1, ... `most` times, and how many more often."""
     sizes = np.zeros(most + 2)
-    _tally_counts(occurrences, sizes)
+    for part in (scratch or Scratch()).slices(len(occurrences)):
+        _tally_counts(occurrences[part], sizes)
     return [float(n) for n in sizes]
 
 

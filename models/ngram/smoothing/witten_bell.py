@@ -7,13 +7,16 @@ down to the uniform distribution (Witten and Bell 1991, method C; Chen and Goodm
 from __future__ import annotations
 
 from models.ngram.counting.counts import Counts
-from models.ngram.smoothing.estimate import Estimate, Kept, interpolated_estimate, sum_by_context
+from models.ngram.smoothing.estimate import Estimate, Kept, LevelPart, interpolated_estimate, sum_by_context
+from models.utils.arrays import Float64Array, IntArray
+from models.utils.scratch import Scratch
 
 
-def witten_bell(counts: Counts, kept: Kept) -> Estimate:
+def witten_bell(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     """Estimate the probabilities of all n-grams and the back-off weights of all contexts."""
-    shares = (
-        (level.count, sum_by_context(level, level.count) + sum_by_context(level, level.count > 0))
-        for level in counts.levels
-    )
-    return interpolated_estimate(counts, kept, shares, {})
+    return interpolated_estimate(counts, kept, [_shares] * len(counts.levels), {}, scratch)
+
+
+def _shares(part: LevelPart) -> tuple[IntArray, Float64Array]:
+    level = part.level
+    return level.count, sum_by_context(level, level.count) + sum_by_context(level, level.count > 0)

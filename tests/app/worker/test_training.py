@@ -99,7 +99,7 @@ def test_jobs_extend_a_model_with_kept_counts(client: httpx.Client, own: Server)
         assert over(client, first)["status"] == "succeeded", first
         wait_for(lambda: client.get("/v1/models/base").status_code == 200)
         more = upload(client, some_text(20), "more.txt")
-        longer = ask(client, name="longer", training_file=more, extends="base", memory="100M", **shared)
+        longer = ask(client, name="longer", training_file=more, extends="base", memory="1GB", **shared)
         assert over(client, longer)["status"] == "succeeded", longer
         wait_for(lambda: client.get("/v1/models/longer").status_code == 200)
     card = client.get("/v1/models/longer").json()["card"]

@@ -227,7 +227,7 @@ def test_build_within_a_memory_budget_gives_the_same_model(
 ) -> None:
     recipe = Recipe("cats", (text,), NgramConfig(3), TokenizerConfig(kind=kind))
     monkeypatch.setattr(counter, "SORT_BYTES_PER_TOKEN", 16 << 20)  # so that a block holds a few tokens only
-    assert table(run_to_completion(build(replace(recipe, memory=64 << 20)))) == table(run_to_completion(build(recipe)))
+    assert table(run_to_completion(build(replace(recipe, memory=8 << 30)))) == table(run_to_completion(build(recipe)))
 
 
 def test_build_of_an_extension_is_a_model_of_both_texts(text: Path, tmp_path: Path) -> None:

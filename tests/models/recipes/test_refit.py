@@ -47,7 +47,7 @@ def bigrams(model: BuiltModel) -> dict[tuple[str, str], float]:
     "settings",
     [
         {},
-        {"memory": 64 << 20},
+        {"memory": 8 << 30},
         {"reversed": True},
         {"tokenizer": TokenizerConfig(min_count=2)},
         {"tokenizer": TokenizerConfig(max_size=100)},

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from models.utils.files import (
-    concat_on_disk,
-    disk_allocator,
     map_tensors,
     rename_durably,
     write_atomically,
@@ -61,17 +60,6 @@ def test_rename_durably_does_not_replace_a_directory_that_holds_something(tmp_pa
     assert {path.name for path in tmp_path.iterdir()} == {"newer", "old"}
 
 
-def test_arrays_on_disk_leave_no_file(tmp_path: Path) -> None:
-    pieces = [np.array([1, 2], np.int32), np.array([], np.int32), np.array([3], np.int32)]
-    assert concat_on_disk(pieces, tmp_path).tolist() == [1, 2, 3]
-    assert concat_on_disk([], tmp_path).tolist() == []
-    zeros = disk_allocator(tmp_path)(3, np.int64)
-    zeros[1] = 7
-    assert (zeros.dtype, zeros.tolist()) == (np.int64, [0, 7, 0])
-    assert disk_allocator(tmp_path)(0, np.int64).size == 0
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_tensor_file_maps_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     arrays = {
@@ -87,6 +75,14 @@ def test_tensor_file_maps_what_was_written(tmp_path: Path) -> None:
         assert (mapped[name].dtype, mapped[name].tolist()) == (array.dtype, array.tolist())
     mapped["odd"][0] = 9  # stays in this process
     assert map_tensors(path)["odd"].tolist() == [0, 1, 2]
+
+
+def test_write_tensors_writes_the_bytes_of_safetensors(tmp_path: Path) -> None:
+    arrays = {name: np.arange(5).astype(name) for name in ("uint64", "int8", "bool", "float16", "int32", "float64")}
+    for metadata in (None, {"facts": 'a "b"\n\u00e9'}):
+        write_tensors({"odd": np.zeros(3, np.uint8), **arrays}, tmp_path / "ours", metadata)
+        save_file({**arrays, "odd": np.zeros(3, np.uint8)}, tmp_path / "theirs", metadata)
+        assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x02\0\0\0\0\0\0\0{}trailing"])
