@@ -1,4 +1,4 @@
-"""Compiled loops of `text`: words drawn from the n-grams of a model, words invented, and both written as bytes."""
+"""Compiled loops of `text`: words drawn from the n-grams of a model, invented, and written as bytes."""
 
 from __future__ import annotations
 

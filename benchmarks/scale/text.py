@@ -1,4 +1,4 @@
-"""Text of any size: sampled from a published n-gram model, with a vocabulary that grows as that of real text does.
+"""Text of any size, sampled from a published n-gram model, with a vocabulary that grows without end.
 
 A word comes from the trigrams of the model, its back-off weights included. Where the model says `<unk>`, a word is
 invented or an invented one said again, by the process of Pitman and Yor (1997): the number of different words follows
