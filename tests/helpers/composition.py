@@ -53,7 +53,7 @@ class Composition:
     def up(self, *arguments: str) -> None:
         self("up", "-d", *arguments)
         self.container = self("ps", "-q", "api")
-        self._wait_until_ready()
+        self.wait_until_ready()
 
     def inside(self, *command: str) -> str:
         return out("docker", "exec", self.container, *command)
@@ -68,7 +68,8 @@ class Composition:
     def models(self) -> list[str]:
         return [model["id"] for model in self.get("/v1/models")["data"]]
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self, service: str = "api") -> None:
+        """Wait until the published port is ready; `service` is whose log tells why not."""
         for _ in range(240):
             try:
                 self.get("/health/ready")
@@ -76,7 +77,7 @@ class Composition:
                 time.sleep(0.5)
             else:
                 return
-        pytest.fail(f"not ready:\n{self('logs', 'api')}")
+        pytest.fail(f"not ready:\n{self('logs', service)}")
 
 
 def require(image: str) -> None:
