@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from models.errors import InvalidInput, InvalidText
 from models.selection import sources
 from models.selection.sources import read_blocks, record_format
 from models.utils.compression import compress_block
+from tests.helpers.command_line import python_with
 
 
 def lines_of(path: Path, block_bytes: int = 1 << 23) -> list[bytes | None]:
@@ -69,3 +72,40 @@ def test_read_blocks_refuses_damaged_data(tmp_path: Path) -> None:
         lines_of(path)
     with pytest.raises(InvalidInput, match="must be readable"):
         lines_of(tmp_path / "missing")
+
+
+PARQUET = """
+import sys
+sys.path += sys.argv[1:3]
+import pyarrow, pyarrow.parquet
+from pathlib import Path
+from models.selection.sources import read_blocks
+
+path = Path(sys.argv[3])
+table = pyarrow.table({"id": [1, 2, 3], "text": ["a b", "é", None], "day": [None, 3, 4]})
+pyarrow.parquet.write_table(table, path, compression="zstd", row_group_size=2)
+blocks = list(read_blocks([path], None, 10))
+for block in blocks:
+    for line in block.lines:
+        print(block.number, block.first_line, line.decode())
+path.write_bytes(b"no parquet")
+try:
+    list(read_blocks([path], None, 10))
+except Exception as error:
+    print(type(error).__name__, error.field)
+"""
+
+
+@pytest.mark.clients
+def test_read_blocks_reads_the_rows_of_parquet(tmp_path: Path) -> None:
+    python = python_with("pyarrow", "NEXTWORD_DATATROVE_PYTHON")
+    root = Path(__file__).parents[3]
+    command = [python, "-c", PARQUET, str(root), sysconfig.get_path("purelib"), str(tmp_path / "a.parquet")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.splitlines() == [
+        '0 1 {"id":1,"text":"a b","day":null}',
+        '0 1 {"id":2,"text":"é","day":3}',
+        '0 1 {"id":3,"text":null,"day":4}',
+        "InvalidInput file",
+    ]

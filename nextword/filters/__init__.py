@@ -1,0 +1,4 @@
+"""Filters of text for pipelines that prepare corpora, in the interfaces of other libraries.
+
+`text_filter` is the filter itself, and needs nothing else; `datatrove` is a step of a pipeline of datatrove.
+"""
