@@ -16,17 +16,18 @@ from app.core.container_limits import spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
 from app.engine.model_registry import ModelRegistry, ServedModel
-from app.jobs.job import NewJob
-from app.jobs.labelled_files import check_if_small, check_nbest_if_small, check_small_files
-from app.jobs.resource_estimate import (
-    ResourceEstimate,
-    ResourceLimits,
+from app.jobs.estimates.resource_estimate import (
     estimate_composition,
     estimate_evaluation,
     estimate_import,
     estimate_training,
 )
-from app.jobs.task_estimate import estimate_task
+from app.jobs.estimates.resources import ResourceEstimate, ResourceLimits
+from app.jobs.estimates.task_estimate import estimate_task
+from app.jobs.estimates.text_sample import sample_size
+from app.jobs.estimates.text_size import TextSize, guess_size
+from app.jobs.job import NewJob
+from app.jobs.labelled_files import check_if_small, check_nbest_if_small, check_small_files
 from app.jobs.text_encodings import find_encoding
 from app.jobs.tokenizer_files import file_vocabulary_size
 from app.schemas.jobs.import_job import ImportJob
@@ -49,6 +50,7 @@ from models.evaluation.gibberish_scores import TEXTS_SCORED
 from models.ngram.formats.model_file import check_model_file
 from models.recipes.compose import make_composite
 from models.recipes.initial_weights import model_weights
+from models.recipes.recipe import Recipe
 
 
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
@@ -107,13 +109,17 @@ class JobSubmission:
     def _prepare_training(self, request: TrainingRequest) -> NewJob:
         validation = None if request.validation_file is None else Path("validation")
         recipe = request.recipe(Path("training"), validation)
-        size = self._file_bytes("training_file", request.training_file)
+        self._file_bytes("training_file", request.training_file)
         self._file_bytes("validation_file", request.validation_file)
         vocabulary = None
         for field, file in request.more_files.items():
             self._file_bytes(field, file)
             vocabulary = file_vocabulary_size(self.files, file, recipe.tokenizer)
-        estimate = estimate_training(recipe, size, self.settings.job_threads or spare_cores(), vocabulary)
+        text, threads = self._text_size(recipe, request.training_file, vocabulary), self.settings.job_threads
+        estimate = estimate_training(recipe, text, threads or spare_cores())
+        if isinstance(request, NgramJob) and self._needs_disk(request, estimate):
+            on_disk = request.model_copy(update={"memory": str(self._limits.memory_bytes)})
+            return replace(self._prepare_training(on_disk), sent_request=request_as_sent(request))
         self._limits.check(estimate)
         if isinstance(request, NgramJob) and request.extends is not None:
             return self._new_job(request, estimate, extends=self._model_with_counts(request.extends).id)
@@ -225,6 +231,17 @@ class JobSubmission:
         except UnsupportedByModel as error:
             raise error.of_field(field) from None
         return served
+
+    def _needs_disk(self, request: NgramJob, estimate: ResourceEstimate) -> bool:
+        """Return whether a count that was given no memory needs more than there is, so that it is given that."""
+        return request.memory is None and estimate.memory_bytes > self._limits.memory_bytes
+
+    def _text_size(self, recipe: Recipe, file_id: str, file_vocabulary: int | None) -> TextSize:
+        """Return the size of a training text, from a sample where one can be read."""
+        file, size = self.files.get(file_id), None
+        if file_vocabulary is None:
+            size = sample_size(recipe, self.files.path(file_id), file.content_bytes, seekable=file.text_bytes is None)
+        return size or guess_size(recipe, file.content_bytes, file_vocabulary)
 
     def _file_bytes(self, field: str, file_id: str | None) -> int:
         """Return the size of what a file holds, decompressed; 0 where none is given."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.core.exceptions import TooExpensive
-from app.jobs.resource_estimate import ResourceLimits
-from app.jobs.task_estimate import ALPHABET, estimate_task
+from app.jobs.estimates.resources import STARTUP_SECONDS, ResourceLimits
+from app.jobs.estimates.task_estimate import ALPHABET, estimate_task
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import encoder_shapes
 from models.recipes.task_recipe import TaskRecipe
@@ -39,7 +39,7 @@ def test_estimate_of_a_task_grows_with_epochs_and_falls_with_threads() -> None:
         estimate_task(TaskRecipe("x", (Path("t"),), training=TaskTrainingConfig(epochs=epochs)), 10**7, threads).seconds
         for epochs, threads in ((4, 1), (2, 2))
     )
-    assert (slow - 5) / (fast - 5) == pytest.approx(4)
+    assert (slow - STARTUP_SECONDS) / (fast - STARTUP_SECONDS) == pytest.approx(4)
 
 
 def test_estimate_of_a_baseline_grows_with_its_files() -> None:

@@ -5,14 +5,9 @@ The constants were measured on film reviews, tagged news and bAbI.
 
 from __future__ import annotations
 
-from app.jobs.resource_estimate import (
-    FLOPS_PER_THREAD,
-    PROCESS_BYTES,
-    STARTUP_SECONDS,
-    ResourceEstimate,
-    refuse_overflow,
-    tokens_and_vocabulary,
-)
+from app.jobs.estimates.resource_estimate import FLOPS_PER_THREAD
+from app.jobs.estimates.resources import PROCESS_BYTES, STARTUP_SECONDS, ResourceEstimate, refuse_overflow
+from app.jobs.estimates.text_size import tokens_and_vocabulary
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import encoder_shapes
 from models.recipes.task_recipe import TaskRecipe

@@ -1,0 +1,1 @@
+"""Tests of the estimates of jobs: mirrors `app/jobs/estimates`."""
