@@ -19,16 +19,19 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app.core.background import BackgroundTasks
+from app.core.container_limits import memory_quota
 from app.core.exceptions import DatabaseUnavailable
 from app.core.host_names import split_origins
 from app.core.logs.request_line import RequestLog
 from app.core.metrics import Metrics
 from app.core.process_tuning import exclude_from_gc
 from app.core.request_facts import count_request_tokens
-from app.core.settings import Settings
+from app.core.settings import Settings, split_models
 from app.core.traces.opening import open_tracing
 from app.engine.capacity import WorkQueue
 from app.engine.engine import Engine
+from app.engine.folder_watch import FolderWatch
+from app.engine.model_memory import MemoryLimits
 from app.engine.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.http.error_responses import add_error_handlers
@@ -115,7 +118,13 @@ def create_app(settings: Settings) -> FastAPI:
         exclude_from_gc()
         return checkpoint
 
-    app.state.registry = registry = ModelRegistry(settings.checkpoints, load_model)
+    limits = MemoryLimits(
+        settings.preload_models,
+        memory_quota() // 2 if settings.model_memory_bytes is None else settings.model_memory_bytes,
+        split_models(settings.pinned_models),
+    )
+    app.state.registry = registry = ModelRegistry(settings.checkpoints, load_model, limits, families)
+    app.state.folder_watch = FolderWatch(settings.checkpoints, settings.reload_seconds)
     app.state.copies, app.state.verifier = copies, verifier
     app.state.metrics = Metrics()
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
@@ -187,7 +196,9 @@ def _count_tokens(metrics: Metrics, kind: str, tokens: int) -> None:
 
 def _find_queue(app: FastAPI, name: str) -> WorkQueue | None:
     """Return the queue in which work of a model has to wait; None for models that run inline."""
-    served = app.state.registry.snapshot.by_name.get(app.state.stores.aliases.resolve(name))
+    snapshot = app.state.registry.snapshot
+    published = snapshot.by_name.get(app.state.stores.aliases.resolve(name))
+    served = snapshot.loaded.get(published.id) if published else None
     model = served.checkpoint.model if served else None
     return app.state.engine.queue_for(model) if model and not model.runs_inline else None
 
@@ -205,6 +216,10 @@ def _add_gauges(app: FastAPI) -> None:
         gauge(f"nextword_{name}_places", f"Places taken in the line of {name} models.", places)
         gauge(f"nextword_{name}_pending_tokens", "Tokens to be done in that line.", tokens)
     counter = app.state.metrics.add_counter
+    registry: ModelRegistry = app.state.registry
+    gauge("nextword_loaded_bytes", "Memory of the models that are loaded, about.", lambda: registry.loaded_bytes)
+    counter("nextword_model_loads", "How often a model was loaded into memory.", lambda: registry.loads)
+    counter("nextword_model_evictions", "Models let go to make room for others.", lambda: registry.evictions)
     counter("nextword_decode_steps", "Steps that gave each running text a token.", lambda: engine.decode_steps)
     caches = partial(getattr, engine, "prefix_caches")
     for name, description in (
@@ -224,9 +239,7 @@ def sweep_copies(app: FastAPI) -> None:
     """Remove copies of files that no published model has any more, once all are loaded."""
     snapshot = app.state.registry.snapshot
     if app.state.registry.has_scanned and not snapshot.loading:
-        app.state.copies.sweep(
-            {file.sha256 for model in snapshot.models for file in model.checkpoint.card.files.values()}
-        )
+        app.state.copies.sweep({file.sha256 for model in snapshot.models for file in model.card.files.values()})
 
 
 def _sweep_retention(app: FastAPI) -> None:
@@ -245,9 +258,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(stores.keys.refresh)
     repeat, seconds = app.state.background.repeat, app.state.settings.reload_seconds
     in_flight, repeat_here = app.state.in_flight, app.state.background.repeat_here
+    repeat_after = app.state.background.repeat_after
     watchers = [
         asyncio.create_task(repeat_here("bodies", in_flight.end_stalled, in_flight.look_seconds)),
-        asyncio.create_task(repeat("models", app.state.registry.refresh, seconds)),
+        asyncio.create_task(repeat_after("models", app.state.registry.refresh, app.state.folder_watch.changed)),
         asyncio.create_task(repeat("copies", partial(sweep_copies, app), SWEEP_SECONDS)),
         asyncio.create_task(repeat("retention", partial(_sweep_retention, app), SWEEP_SECONDS)),
         asyncio.create_task(repeat("database", stores.refresh, seconds)),
@@ -257,6 +271,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watchers.append(asyncio.create_task(repeat("metrics", app.state.metrics.refresh, seconds)))
     yield
     app.state.stopping.set()
+    app.state.folder_watch.close()
+    app.state.registry.close()
     for watcher in watchers:
         watcher.cancel()
         with suppress(asyncio.CancelledError):

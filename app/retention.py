@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, islice
 
-from app.core.exceptions import Conflict, FileInUse, ModelInUse, NotFound
+from app.core.exceptions import Conflict, FileInUse, ModelInUse, ModelLoading, NotFound
 from app.core.settings import Settings
-from app.engine.model_registry import ModelRegistry, ServedModel
+from app.engine.model_registry import ModelRegistry
+from app.engine.snapshot import PublishedModel
 from app.jobs.finished_jobs import delete_finished_job, finished_jobs
 from app.storage.published_models import delete_unused_version
 from app.stores import Stores
 from app.worker.workspaces import Workspaces
 from models.checkpoint.card import CARD_FILE
-from models.errors import CheckpointNotFound
+from models.errors import CheckpointError, CheckpointNotFound
 
 logger = logging.getLogger(__name__)
 MAX_DELETIONS = 200
@@ -79,17 +80,26 @@ class Retention:
                 self.registry.withdraw(served.id)
                 self._note("model", served.id, "it is an old version")
 
-    def _old_versions(self, models: Iterable[ServedModel]) -> Iterator[ServedModel]:
+    def _old_versions(self, models: Iterable[PublishedModel]) -> Iterator[PublishedModel]:
         """Yield the versions that the settings let go, whoever refers to them; never the newest of a name."""
         settings, now = self.settings, self.now()
         kept = settings.keep_versions or 1
         days = settings.keep_versions_days or 0.0
         for _, versions in groupby(models, key=lambda served: served.ref.name):
-            for served in list(versions)[:-kept]:
-                if _publication_time(served) < now - days * DAY_SECONDS:
-                    yield served
+            served = list(versions)
+            old = [older for older in served[:-kept] if _publication_time(older) < now - days * DAY_SECONDS]
+            if old and all(map(self._can_be_used, served[-kept:])):
+                yield from old
 
-    def _delete_unless_needed(self, served: ServedModel) -> None:
+    def _can_be_used(self, kept: PublishedModel) -> bool:
+        """Return whether a version, in whose favour others are deleted, can be loaded: nobody may have tried yet."""
+        try:
+            return self.registry.get(kept.id).id == kept.id
+        except (CheckpointError, ModelLoading) as error:
+            logger.warning("older versions of %s stay: %s", kept.ref.name, error)
+            return False
+
+    def _delete_unless_needed(self, served: PublishedModel) -> None:
         root, name, version = self.settings.checkpoints, served.ref.name, served.ref.version or 0
         remove = partial(delete_unused_version, root, name, version)
         self.stores.aliases.run_unless_needed(name, version, remove)
@@ -99,9 +109,9 @@ class Retention:
         self.count(kind)
 
 
-def _publication_time(served: ServedModel) -> float:
+def _publication_time(served: PublishedModel) -> float:
     """Return when a model was made or put into the folder, whichever is later; infinity where it is gone."""
     try:
-        return max(served.checkpoint.card.created_at, (served.ref.path / CARD_FILE).stat().st_mtime)
+        return max(served.card.created_at, (served.ref.path / CARD_FILE).stat().st_mtime)
     except OSError:
         return float("inf")

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from app.core.exceptions import DatabaseUnavailable
-from app.engine.model_registry import ModelRegistry, ServedModel
+from app.engine.model_registry import ModelRegistry
 from app.jobs.store import JobStore
 from app.storage.tables import Status
 
@@ -41,19 +41,18 @@ class ServiceState(Collector):
 
     def _models(self) -> Iterator[Metric]:
         snapshot = self._registry.snapshot
-        models = GaugeMetricFamily("nextword_models", "Published models: loaded, loading, broken.", labels=["state"])
+        models = GaugeMetricFamily(
+            "nextword_models", "Published models: loaded, idle (not in memory), loading, broken.", labels=["state"]
+        )
         for state, names in (
-            ("loaded", snapshot.models),
+            ("loaded", snapshot.loaded),
+            ("idle", snapshot.models[len(snapshot.loaded) :]),
             ("loading", snapshot.loading),
             ("broken", snapshot.problems),
         ):
             models.add_metric([state], len(names))
         yield models
         sizes = GaugeMetricFamily("nextword_model_bytes", "Size of the files of a loaded model.", labels=["model"])
-        for served in snapshot.models:
-            sizes.add_metric([served.id], _file_bytes(served))
+        for served in snapshot.loaded.values():
+            sizes.add_metric([served.id], sum(file.size for file in served.checkpoint.card.files.values()))
         yield sizes
-
-
-def _file_bytes(served: ServedModel) -> int:
-    return sum(file.size for file in served.checkpoint.card.files.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from models.errors import NextwordError
@@ -51,6 +51,12 @@ class BackgroundTasks:
         """Call `work` forever in a thread, with pauses of `seconds`; until cancelled."""
         while True:
             await asyncio.sleep(await asyncio.to_thread(self.attempt, name, work, seconds))
+
+    async def repeat_after(self, name: str, work: Callable[[], object], wait: Callable[[], Awaitable[None]]) -> None:
+        """Call `work` in a thread, and again whenever `wait` is over; until cancelled."""
+        while True:
+            pause = await asyncio.to_thread(self.attempt, name, work)
+            await (asyncio.sleep(pause) if pause else wait())
 
     async def repeat_here(self, name: str, work: Callable[[], object], seconds: float) -> None:
         """Call `work`, which must be quick, forever in the event loop's thread; until cancelled."""

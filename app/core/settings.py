@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.core.container_limits import memory_quota
 from app.core.host_names import is_loopback, split_names, split_origins
 from app.core.plain_messages import explain, locate
+from models.checkpoint.model_name import parse_model
 from models.errors import InvalidInput
 
 MIB = 1024 * 1024
@@ -31,6 +32,14 @@ def _checked_by(split: Callable[[str], object]) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def split_models(text: str) -> frozenset[str]:
+    """Return the models of a text, which are between commas. Raises ValueError for what names none."""
+    models = frozenset(part for part in map(str.strip, text.split(",")) if part)
+    for model in models:
+        parse_model(model)
+    return models
 
 
 def _server_address(text: str | None) -> str | None:
@@ -117,7 +126,30 @@ class Settings(BaseSettings):
     precision: Literal["int8", "float32"] = Field(
         "int8", description="What recurrent models compute in: int8 is faster, float32 exactly what was trained."
     )
-    reload_seconds: float = Field(0.5, gt=0, le=3600, description="Seconds between two looks at the published models.")
+    reload_seconds: float = Field(
+        0.5,
+        gt=0,
+        le=3600,
+        description="Seconds between two looks at the published models where the system does not tell of changes, and "
+        "between other looks, as at aliases and keys.",
+    )
+    preload_models: int = Field(
+        16,
+        ge=0,
+        description="Models that are loaded at the start, the newest version of each name first; the others are loaded "
+        "by their first request.",
+    )
+    pinned_models: Annotated[str, AfterValidator(_checked_by(split_models))] = Field(
+        "",
+        description="Models that are loaded at the start and stay in memory, between commas: `name`, its newest "
+        "version, or `name@version`.",
+    )
+    model_memory_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Most memory of models, about: their files and 2 MB each. Those asked least recently go, and come "
+        "back when they are asked; unset: half of the memory that there is.",
+    )
     map_in_place: bool = Field(
         False,
         description="Whether weights are mapped from the published files, not from a copy in the data folder: takes no "

@@ -16,7 +16,7 @@ from app.http.declared_errors import raises
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_unused_version
-from models.checkpoint.model_name import NAME, VERSION, check_name, parse_version
+from models.checkpoint.model_name import NAME, VERSION, check_name, near_names, parse_version
 from models.checkpoint.repository import was_deleted
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput
 
@@ -104,11 +104,11 @@ async def delete_model(request: Request, model: VersionName) -> dict[str, Any]:
 def _check_served(registry: ModelRegistry, root: FilePath, model: str) -> None:
     """Raise ModelLoading for a version that may be served soon, InvalidInput for another one that is not."""
     with suppress(CheckpointError):
-        registry.get(model)
+        registry.find(model)
         if not was_deleted(root, model):  # by another process
             return
-    known = ", ".join(served.id for served in registry.snapshot.models) or "none"
-    raise InvalidInput("model", f"must be one version of a model that is served, as name@version: {known}")
+    known = near_names(model, [published.id for published in registry.snapshot.models])
+    raise InvalidInput("model", f"must be one version of a model that is served, as name@version; {known}")
 
 
 def _alias_store(request: Request) -> AliasStore:

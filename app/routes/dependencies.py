@@ -19,7 +19,8 @@ from app.core.request_facts import note_model
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.isolation import good_items, isolate, merge_errors
-from app.engine.model_registry import ServedModel
+from app.engine.model_registry import ModelRegistry
+from app.engine.snapshot import PublishedModel, ServedModel
 from app.engine.text_batcher import Predict
 from app.http.declared_errors import raises
 from app.http.request_body import BufferedBody, WaitForDisconnect, await_unless_disconnected
@@ -211,27 +212,53 @@ class ModelRequest:
             raise InvalidInput(field, f"at most {limit} tokens, not {count}")
 
 
-def build_model_request(request: Request, model: str) -> ModelRequest:
-    """Build the ModelRequest of a request to `model`. Raises as `ModelRegistry.get` does."""
+async def build_model_request(request: Request, model: str) -> ModelRequest:
+    """Build the ModelRequest of a request to `model`, which is loaded first if it is not in memory.
+
+    Raises as `ModelRegistry.get_soon` does.
+    """
     state = request.app.state
-    note_model(model)
-    served: ServedModel = state.stores.aliases.find(model, state.registry.get)
+    registry: ModelRegistry = state.registry
+    published = find_published(request, model)
+    served = registry.in_memory(published) or await registry.get_soon(state.stores.aliases.resolve(model))
     note_model(served.id)
     return ModelRequest(request, served, state.engine, state.settings)
 
 
-def model_injector(example: str, summary: str) -> Injector:
-    """Return the dependency of routes documented with the model `example`; `summary` describes it."""
-    name = Path(
+def find_published(request: Request, model: str) -> PublishedModel:
+    """Return the published model that a name or an alias means. Raises as `ModelRegistry.find` does."""
+    note_model(model)
+    published: PublishedModel = request.app.state.stores.aliases.find(model, request.app.state.registry.find)
+    note_model(published.id)
+    return published
+
+
+def _model_name(example: str, summary: str) -> Any:
+    """Return the parameter of paths that names a model; `summary` describes the example."""
+    return Path(
         description="The model: `name` (its newest version), `name@version`, or an alias.",
         openapi_examples={"name": {"summary": summary, "value": example}},
     )
 
+
+def model_injector(example: str, summary: str) -> Injector:
+    """Return the dependency of routes documented with the model `example`; `summary` describes it."""
+    name = _model_name(example, summary)
+
     @raises(*MODEL_ERRORS)
     async def inject(request: Request, model: str = name) -> ModelRequest:
-        return build_model_request(request, model)
+        return await build_model_request(request, model)
 
     return inject
 
 
 InjectedModelRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-kn", "a word n-gram model"))]
+
+
+@raises(*MODEL_ERRORS)
+async def _inject_published(request: Request, model: str = _model_name("gutenberg-kn", "a word n-gram model")) -> Any:
+    return find_published(request, model)
+
+
+InjectedModel = Annotated[PublishedModel, Depends(_inject_published)]
+"""The published model of the path, which is not loaded for it."""

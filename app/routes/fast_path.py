@@ -112,7 +112,7 @@ async def _call_endpoint(request: Request, content: bytes, model: str, route: _F
         body = route.body_type.model_validate_json(content)
     except ValidationError:
         return None
-    return await route.endpoint(build_model_request(request, model or getattr(body, "model", "")), body)
+    return await route.endpoint(await build_model_request(request, model or getattr(body, "model", "")), body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -8,17 +8,15 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Request
 
-from app.engine.model_registry import ServedModel, Snapshot
+from app.engine.snapshot import PublishedModel, Snapshot
 from app.http.responses import OrjsonResponse
-from app.routes.dependencies import InjectedModelRequest
-from app.schemas.models import ModelDetail, ModelList, Vocabulary, VocabularyQuery
+from app.routes.dependencies import InjectedModel, InjectedModelRequest
+from app.schemas.models import ModelDetail, ModelList, ModelsQuery, Vocabulary, VocabularyQuery
 from app.schemas.tokens import token_content
+from models.checkpoint.model_name import parse_model
 from models.inference.prefix_cache import PrefixCache
-from models.model import Model
 from models.special_tokens import EOS
 from models.state import State
-from models.tasks.classification.classifier import TextClassifier
-from models.tasks.tagging.tagger import Tagger
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 prefixed_router = APIRouter(prefix="/m/{model}/v1/models", tags=["models"])
@@ -26,14 +24,19 @@ prefixed_router = APIRouter(prefix="/m/{model}/v1/models", tags=["models"])
 
 
 @router.get("", response_model=ModelList, summary="List the models")
-async def list_models(request: Request) -> OrjsonResponse:
-    """List the served models, and those that are being loaded or cannot be used."""
-    snapshot = request.app.state.registry.snapshot
+async def list_models(request: Request, query: Annotated[ModelsQuery, Query()]) -> OrjsonResponse:
+    """List the models that can be asked, and those that are being loaded or cannot be used.
+
+    All of them; with `limit`, a page by name and version.
+    """
+    snapshot: Snapshot = request.app.state.registry.snapshot
+    rest = snapshot.models[_count_until(query.after, snapshot) :] if query.after else snapshot.models
+    page = rest[: query.limit]
     return OrjsonResponse(
         {
             "object": "list",
-            "data": [_summary(served, _is_newest(served, snapshot)) for served in snapshot.models],
-            "has_more": False,
+            "data": [_summary(published, snapshot) for published in page],
+            "has_more": len(rest) > len(page),
             "loading": list(snapshot.loading),
             "problems": [{"id": name, "message": message} for name, message in sorted(snapshot.problems.items())],
         }
@@ -41,17 +44,18 @@ async def list_models(request: Request) -> OrjsonResponse:
 
 
 @router.get("/{model}", response_model=ModelDetail, summary="Describe a model")
-async def describe_model(request: InjectedModelRequest) -> OrjsonResponse:
+async def describe_model(request: Request, published: InjectedModel) -> OrjsonResponse:
     """Describe a model by its card: what it is, what it was made from and how good it is."""
-    newest = _is_newest(request.served, request.http_request.app.state.registry.snapshot)
-    card = asdict(request.checkpoint.card)
+    snapshot: Snapshot = request.app.state.registry.snapshot
+    card, served = asdict(published.card), snapshot.loaded.get(published.id)
+    cache = request.app.state.engine.runtime_for(served.checkpoint.model).prefix_cache if served else None
     details = {
-        "labels": _labels(request.checkpoint.model),
+        "labels": _labels(published),
         "metrics": card["provenance"]["metrics"],
         "card": card,
-        "prefix_cache": _prefix_cache_figures(request.runtime.prefix_cache),
+        "prefix_cache": _prefix_cache_figures(cache),
     }
-    return OrjsonResponse(_summary(request.served, newest) | details)
+    return OrjsonResponse(_summary(published, snapshot) | details)
 
 
 @router.get("/{model}/vocabulary", response_model=Vocabulary, summary="List a model's tokens")
@@ -74,18 +78,25 @@ async def list_vocabulary(request: InjectedModelRequest, query: Annotated[Vocabu
 
 
 @prefixed_router.get("", response_model=ModelList, summary="List the model of the path")
-async def list_one_model(request: InjectedModelRequest) -> OrjsonResponse:
+async def list_one_model(request: Request, published: InjectedModel) -> OrjsonResponse:
     """List one model, in the shape of the list of all."""
-    newest = _is_newest(request.served, request.http_request.app.state.registry.snapshot)
-    data = [_summary(request.served, newest)]
+    data = [_summary(published, request.app.state.registry.snapshot)]
     return OrjsonResponse({"object": "list", "data": data, "has_more": False, "loading": [], "problems": []})
 
 
-def _labels(model: Model) -> list[str] | None:
+def _count_until(model: str, snapshot: Snapshot) -> int:
+    """Return how many models come before the next of `model`, which need not be there any more."""
+    name, version = parse_model(model)
+    last = (name, version or 0)
+    return sum((published.ref.name, published.ref.version or 0) <= last for published in snapshot.models)
+
+
+def _labels(published: PublishedModel) -> list[str] | None:
     """Return the labels of a classifier or the tags of a tagger; None for other models."""
-    if isinstance(model, Tagger):
-        return list(model.tags)
-    return list(model.labels) if isinstance(model, TextClassifier) else None
+    for capability, field in (("classify", "labels"), ("tag", "tags")):
+        if capability in published.capabilities:
+            return list(published.card.config[field])
+    return None
 
 
 def _prefix_cache_figures(cache: PrefixCache[State] | None) -> dict[str, int] | None:
@@ -95,26 +106,23 @@ def _prefix_cache_figures(cache: PrefixCache[State] | None) -> dict[str, int] | 
     return {"prefixes": len(cache), "bytes": cache.bytes, "capacity_bytes": cache.capacity} | counts
 
 
-def _is_newest(served: ServedModel, snapshot: Snapshot) -> bool:
-    return snapshot.by_name.get(served.ref.name) is served
-
-
-def _summary(served: ServedModel, newest: bool) -> dict[str, Any]:
-    card = served.checkpoint.card
+def _summary(published: PublishedModel, snapshot: Snapshot) -> dict[str, Any]:
+    card = published.card
     return {
-        "id": served.id,
+        "id": published.id,
         "object": "model",
         "created": card.created_at,
         "owned_by": "nextword",
-        "name": served.ref.name,
-        "version": served.ref.version,
-        "newest": newest,
+        "name": published.ref.name,
+        "version": published.ref.version,
+        "newest": snapshot.by_name.get(published.ref.name) is published,
+        "loaded": published.id in snapshot.loaded,
         "kind": card.kind,
-        "capabilities": sorted(served.checkpoint.model.capabilities),
-        "unit": served.checkpoint.tokenizer.config.kind,
+        "capabilities": sorted(published.capabilities),
+        "unit": card.tokenizer["kind"],
         "vocabulary_size": card.vocabulary_size,
         "parameters": card.parameters,
-        "precision": served.checkpoint.model.precision,
-        "bytes": sum(facts.size for facts in card.files.values()),
+        "precision": published.precision,
+        "bytes": published.bytes,
         "normalized": card.normalized,
     }

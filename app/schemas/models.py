@@ -24,6 +24,7 @@ class ModelSummary(ResponseBody):
     name: str = Field(description="Its name, which means its newest version.", examples=["gutenberg-kn"])
     version: int = Field(description="Its version: 1, 2, 3, ...", examples=[1])
     newest: bool = Field(description="Whether `name` alone means this version.")
+    loaded: bool = Field(description="Whether it is in memory; otherwise the first request for it loads it.")
     kind: str = Field(
         description="Its family: `ngram`, `lstm`, `mixture`, `classifier`, `tagger` and so on.", examples=["ngram"]
     )
@@ -53,11 +54,11 @@ class ModelProblem(ResponseBody):
 
 
 class ModelList(ResponseBody):
-    """List of all models, by name and version."""
+    """List of models, by name and version."""
 
     object: Literal["list"] = Field(description="Always `list`.")
-    data: list[ModelSummary] = Field(description="The served models.")
-    has_more: bool = Field(description="Always false: the list is whole.")
+    data: list[ModelSummary] = Field(description="The models that can be asked.")
+    has_more: bool = Field(description="Whether there are more: ask with `after` = the last id here.")
     loading: list[str] = Field(description="Published models still being loaded, as `name@version`.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
 
@@ -78,8 +79,17 @@ class ModelDetail(ModelSummary):
 
     labels: list[str] | None = Field(description="Labels of a classifier, or tags of a tagger; null for other models.")
     metrics: ModelMetrics = Field(description="Figures measured when the model was made, perplexities among them.")
-    prefix_cache: PrefixCacheFigures | None = Field(description="Prefix cache of a recurrent model; null for others.")
+    prefix_cache: PrefixCacheFigures | None = Field(
+        description="Prefix cache of a recurrent model in memory; null for others."
+    )
     card: ModelCard = Field(description="Its card: configuration, origin, licence, hashes, versions.")
+
+
+class ModelsQuery(QueryParameters):
+    """Query parameters of a page of models."""
+
+    limit: int | None = Field(None, ge=1, le=10_000, description="Most models in the answer; unset: all.")
+    after: str = Field("", max_length=100, description="Only models that come after this one, `name@version`.")
 
 
 class VocabularyEntry(NamedToken):
@@ -146,14 +156,14 @@ class FailingTask(ResponseBody):
 
 
 class Ready(ResponseBody):
-    """Readiness: whether the models that were published at the start are loaded."""
+    """Readiness: whether the models that are loaded ahead are in memory, and the others can be asked."""
 
     status: Literal["ready", "degraded", "loading", "stopping"] = Field(
         description="`loading` until the first are loaded and `stopping` once the server goes down, with status 503; "
         "`degraded` while something in `failing` does."
     )
-    models: list[str] = Field(description="Served models, as `name@version`.")
-    loading: list[str] = Field(description="Models still being loaded.")
+    models: list[str] = Field(description="Models that can be asked, as `name@version`.")
+    loading: list[str] = Field(description="Models still being loaded ahead.")
     problems: list[ModelProblem] = Field(description="Published models that cannot be used, and why.")
     failing: list[FailingTask] = Field(description="Background work that fails and is tried again.")
 

@@ -5,10 +5,14 @@ A new family adds a line here; nothing that loads, measures or serves models cha
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
+from models.checkpoint.card import Card
+from models.checkpoint.counts_file import COUNTS_FILE
 from models.composite.cache import CacheModel
 from models.composite.mixture import MixtureModel
 from models.composite.neural_cache import NeuralCacheModel
-from models.model import Model
+from models.model import Capability, Model
 from models.neural.int8.model import Int8Model
 from models.neural.model import RecurrentModel
 from models.ngram.kenlm_model import KenlmModel
@@ -57,3 +61,16 @@ FAMILIES_BY_PRECISION: dict[str, dict[str, type[Model]]] = {
     },
 }
 """Families by the precision in which recurrent models compute, whatever they are stored in."""
+
+
+def capabilities_of(card: Card, families: Mapping[str, type[Model]]) -> frozenset[Capability]:
+    """Return what a model can be asked, by its card alone. Raises KeyError for an unknown kind."""
+    if card.reads_backward:
+        return frozenset()
+    family = families[card.kind]
+    return family.capabilities | ({"counts"} if issubclass(family, NgramModel) and COUNTS_FILE in card.files else set())
+
+
+def precision_of(kinds: Iterable[str], families: Mapping[str, type[Model]]) -> str:
+    """Return what a model computes in, by the kinds of itself and of all that it is made of."""
+    return "int8" if any(families.get(kind) is not FAMILIES.get(kind) for kind in kinds) else "float32"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.checkpoint.card import CARD_FILE
-from models.checkpoint.model_name import NAME, VERSION, parse_model, parse_version
+from models.checkpoint.model_name import NAME, VERSION, near_names, parse_model, parse_version
 from models.errors import CheckpointNotFound, InvalidInput
 
 DELETED_CARD_FILE = "deleted.json"
@@ -110,8 +110,8 @@ def resolve(root: Path, model: str) -> CheckpointRef:
         matches = [ref for ref in list_versions(root / name) if version in (None, ref.version)]
         if matches:
             return matches[-1]
-    existing = ", ".join(ref.id for ref in list_checkpoints(root)) or "none"
-    raise CheckpointNotFound(f"no checkpoint {model!r} in {root.resolve()}; there are: {existing}")
+    existing = near_names(model, [ref.id for ref in list_checkpoints(root)])
+    raise CheckpointNotFound(f"no checkpoint {model!r} in {root.resolve()}; {existing}")
 
 
 def _resolve_path(path: Path) -> CheckpointRef:

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from app.core.exceptions import FileInUse, NotFound
 from app.core.settings import Settings
+from app.engine.model_memory import MemoryLimits
 from app.engine.model_registry import ModelRegistry
 from app.jobs.job import NewJob
 from app.jobs.submission import JobSubmission
@@ -270,3 +271,12 @@ def test_server_deletes_old_versions_and_tells(tmp_path: Path, monkeypatch: pyte
         assert answer.status_code == 404
         assert answer.json()["error"]["message"] == "model 'words@1' was deleted; there are: words@2"
         assert 'nextword_deletions_total{kind="model"} 1.0' in get(f"{server.url}/metrics").text
+
+
+def test_sweep_deletes_nothing_in_favour_of_a_version_that_cannot_be_loaded(process: Process) -> None:
+    """Nobody has asked for it, so nobody knows that it is damaged."""
+    publish_versions(process, 2)
+    (process.settings.checkpoints / "words" / "2" / "weights.safetensors").unlink()
+    process.registry = ModelRegistry(process.settings.checkpoints, load, MemoryLimits(preload=0))
+    assert process.sweep(days=1000) == {}
+    assert process.published == ["words@1", "words@2"]

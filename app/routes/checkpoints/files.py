@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from app.core.exceptions import NotFound, RangeNotSatisfiable
+from app.engine.snapshot import PublishedModel
 from app.http.accept import matches_tag
 from app.http.declared_errors import raises
-from app.routes.dependencies import InjectedModelRequest, ModelRequest
+from app.routes.dependencies import InjectedModel
 from app.schemas.model_files import FILE_RESPONSES, RANGE_PATTERN, ModelFileList
 from models.checkpoint.card import CARD_FILE, FileDigest
-from models.checkpoint.load import own_file
+from models.checkpoint.load import FileVerifier, own_file
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 FOREVER = "max-age=31536000, immutable"
@@ -36,13 +37,13 @@ ByteRange = Annotated[str | None, Header(alias="range", pattern=f"^{RANGE_PATTER
 
 
 @router.get("/{model}/files", response_model=ModelFileList, summary="List a model's files")
-async def list_model_files(request: InjectedModelRequest) -> dict[str, Any]:
+async def list_model_files(published: InjectedModel) -> dict[str, Any]:
     """List the files of a model with their sizes and hashes, by which a copy is verified."""
-    card = request.served.checkpoint.card
-    digests = {CARD_FILE: await run_in_threadpool(_card_digest, request), **card.files}
+    card = published.card
+    digests = {CARD_FILE: await run_in_threadpool(_card_digest, published), **card.files}
     return {
         "object": "list",
-        "model": request.served.id,
+        "model": published.id,
         "data": [{"name": name, "bytes": file.size, "sha256": file.sha256} for name, file in digests.items()],
         "members": [member.model for member in card.members],
         "has_more": False,
@@ -54,7 +55,8 @@ async def list_model_files(request: InjectedModelRequest) -> dict[str, Any]:
 )
 @raises(NotFound, RangeNotSatisfiable)
 async def fetch_model_file(
-    request: InjectedModelRequest,
+    request: Request,
+    published: InjectedModel,
     model: str,
     file: FileName,
     if_none_match: IfNoneMatch = None,
@@ -65,15 +67,15 @@ async def fetch_model_file(
     `Range` has one range: `bytes=1000-`, `bytes=0-99` or, of the end, `bytes=-100`. `If-None-Match` with the hash of a
     copy, in quotes, is answered by status 304 where that is the file.
     """
-    card = request.served.checkpoint.card
+    card = published.card
     if file not in (CARD_FILE, *card.files):
-        raise NotFound(f"{request.served.id} has no file {file!r}; it has: {', '.join((CARD_FILE, *card.files))}")
-    digest = await run_in_threadpool(_card_digest, request) if file == CARD_FILE else card.files[file]
-    headers = {"etag": f'"{digest.sha256}"', "cache-control": FOREVER if model == request.served.id else "no-cache"}
+        raise NotFound(f"{published.id} has no file {file!r}; it has: {', '.join((CARD_FILE, *card.files))}")
+    digest = await run_in_threadpool(_card_digest, published) if file == CARD_FILE else card.files[file]
+    headers = {"etag": f'"{digest.sha256}"', "cache-control": FOREVER if model == published.id else "no-cache"}
     if if_none_match and matches_tag(headers["etag"], if_none_match):
         return Response(status_code=304, headers=headers)
     check_range(byte_range, digest.size)
-    path = await run_in_threadpool(_sound_path, request, file, digest)
+    path = await run_in_threadpool(_sound_path, request.app.state.verifier, published, file, digest)
     return FileResponse(path, headers=headers, media_type="application/octet-stream")
 
 
@@ -89,12 +91,12 @@ def check_range(byte_range: str | None, size: int) -> None:
             raise RangeNotSatisfiable(f"the file has {size} bytes, and none of {byte_range}", size)
 
 
-def _card_digest(request: ModelRequest) -> FileDigest:
+def _card_digest(published: PublishedModel) -> FileDigest:
     """Return the digest of a card, which no other file holds. Raises CheckpointDamaged where it is gone."""
-    return FileDigest.of(own_file(request.served.ref.path, CARD_FILE))
+    return FileDigest.of(own_file(published.ref.path, CARD_FILE))
 
 
-def _sound_path(request: ModelRequest, name: str, digest: FileDigest) -> str:
+def _sound_path(verifier: FileVerifier, published: PublishedModel, name: str, digest: FileDigest) -> str:
     """Return where to read a file that has its digest. Raises CheckpointDamaged where it has another."""
-    file = own_file(request.served.ref.path, name)
-    return str(file if name == CARD_FILE else request.http_request.app.state.verifier.verify(file, digest))
+    file = own_file(published.ref.path, name)
+    return str(file if name == CARD_FILE else verifier.verify(file, digest))

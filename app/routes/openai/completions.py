@@ -49,7 +49,7 @@ async def create_completion(request: Request, body: CompletionRequest) -> Respon
     temperature, penalties and bias made of them. Fields that this service does not know are ignored, and named in the
     header `x-ignored-fields`.
     """
-    return await complete_with_model(build_model_request(request, body.model), body)
+    return await complete_with_model(await build_model_request(request, body.model), body)
 
 
 @router.post(

@@ -44,7 +44,7 @@ ModelQuery = Annotated[
 @raises(*MODEL_ERRORS, InvalidText)
 async def tokenize(request: Request, body: TokenizeRequest) -> OrjsonResponse:
     """Give the token ids of a text, as `prompt` of `/v1/completions` takes them."""
-    return await _tokenize(build_model_request(request, body.model), body)
+    return await _tokenize(await build_model_request(request, body.model), body)
 
 
 @router.post("/m/{model}/tokenize", response_model=TokenizeAnswer, summary="Tokenize with the model of the path")
@@ -58,7 +58,7 @@ async def tokenize_for_model(request: InjectedModelRequest, body: ModelTokenizeR
 @raises(*MODEL_ERRORS)
 async def detokenize(request: Request, body: DetokenizeRequest) -> OrjsonResponse:
     """Give the text of token ids."""
-    return await _detokenize(build_model_request(request, body.model), body)
+    return await _detokenize(await build_model_request(request, body.model), body)
 
 
 @router.post("/m/{model}/detokenize", response_model=DetokenizeAnswer, summary="Detokenize with the model of the path")
@@ -71,7 +71,7 @@ async def detokenize_for_model(request: InjectedModelRequest, body: ModelDetoken
 @raises(*MODEL_ERRORS)
 async def describe_tokenizer(request: Request, model: ModelQuery) -> OrjsonResponse:
     """Describe the tokenizer of a model: its special tokens and its size."""
-    return _describe(build_model_request(request, model))
+    return _describe(await build_model_request(request, model))
 
 
 @router.get("/m/{model}/tokenizer_info", response_model=TokenizerInfo, summary="Describe the tokenizer of the path")

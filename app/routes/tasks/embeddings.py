@@ -37,7 +37,7 @@ async def embed_texts(request: Request, body: EmbeddingsRequest) -> OrjsonRespon
 
     Texts that mean alike to the model have vectors that point alike: compare them by the cosine of their angle.
     """
-    return await embed_with_model(build_model_request(request, body.model), body)
+    return await embed_with_model(await build_model_request(request, body.model), body)
 
 
 @router.post(

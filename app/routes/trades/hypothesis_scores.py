@@ -58,18 +58,18 @@ class ScoringModel:
         return 0.0 - self.oov_penalty * score.oov_count
 
 
-def scoring_models(request: ModelRequest, body: RescoreRequest) -> list[ScoringModel]:
+async def scoring_models(request: ModelRequest, body: RescoreRequest) -> list[ScoringModel]:
     """Return the model of the path and then those of `models`.
 
     Raises InvalidInput for one that is not there, UnsupportedByModel for one that scores no text.
     """
     first = ScoringModel(request, request.checkpoint.language_model, body.lm_weight, body.oov_penalty)
-    return [first, *(_find_model(request, f"models.{i}.model", other) for i, other in enumerate(body.models))]
+    return [first, *[await _find_model(request, f"models.{i}.model", other) for i, other in enumerate(body.models)]]
 
 
-def _find_model(request: ModelRequest, field: str, other: ModelWeight) -> ScoringModel:
+async def _find_model(request: ModelRequest, field: str, other: ModelWeight) -> ScoringModel:
     try:
-        found = build_model_request(request.http_request, other.model)
+        found = await build_model_request(request.http_request, other.model)
         return ScoringModel(found, found.checkpoint.language_model, other.weight, other.oov_penalty)
     except CheckpointNotFound as error:
         raise InvalidInput(field, str(error)) from None

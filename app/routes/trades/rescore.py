@@ -44,7 +44,7 @@ async def rescore(request: InjectedModelRequest, body: RescoreRequest) -> Orjson
     """
     lists = body.nbest_lists()
     _check_counts(request, lists)
-    models = scoring_models(request, body)
+    models = await scoring_models(request, body)
     scores = [await score_lists(model, lists, bos=body.bos, eos=body.eos) for model in models]
     ranked = [
         _rank(item, columns, models, body, "" if body.lists is None else f"lists.{i}.")

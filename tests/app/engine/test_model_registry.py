@@ -1,5 +1,6 @@
 """The models that are served: what is published, what is broken, what is gone, under traffic and without a failure."""
 
+import asyncio
 import json
 import logging
 import os
@@ -14,12 +15,13 @@ import pytest
 
 from app.core.exceptions import ModelLoading
 from app.engine import model_registry
+from app.engine.model_memory import MemoryLimits
 from app.engine.model_registry import ModelRegistry
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef
 from models.composite.mixture import MixtureModel
 from models.errors import CheckpointDamaged, CheckpointNotFound
-from tests.helpers.serving import Server, get, ngram, post, publish, publish_mixture, serving, stream, wait_for
+from tests.helpers.serving import Server, get, metrics, ngram, post, publish, publish_mixture, serving, stream, wait_for
 
 
 @pytest.fixture
@@ -265,3 +267,198 @@ def test_registry_lets_a_text_be_finished_by_the_model_that_began_it(tmp_path: P
             rest = [line for line in lines if line]
     assert rest[-1] == "data: [DONE]"
     assert all('"model":"words@1"' in line for line in rest[:-1])
+
+
+# --- what is loaded when
+
+
+def lazy(root: Path, **limits: object) -> tuple[ModelRegistry, list[str]]:
+    """A registry that has looked at the folder, and the models that it has loaded and will load."""
+    opened: list[str] = []
+
+    def watched(path: Path) -> Checkpoint:
+        opened.append(f"{path.parent.name}@{path.name}")
+        return load(path, find_loaded=registry.loaded_checkpoint)
+
+    registry = ModelRegistry(root, watched, MemoryLimits(**limits))
+    registry.refresh()
+    return registry, opened
+
+
+def test_registry_loads_what_is_asked_for(root: Path) -> None:
+    publish(root, "other", ngram(order=1))
+    registry, opened = lazy(root, preload=0)
+    assert opened == []
+    assert [published.id for published in registry.snapshot.models] == ["other@1", "words@1"]
+    assert registry.get("words").id == "words@1"
+    assert registry.get("words@1") is registry.get("words")
+    assert (opened, registry.loads) == (["words@1"], 1)
+    assert list(registry.snapshot.loaded) == ["words@1"]
+
+
+def test_registry_preloads_the_newest_versions_and_the_pinned_ones(root: Path) -> None:
+    publish(root, "words", ngram(order=3))
+    publish(root, "words", ngram(order=1))
+    publish(root, "other", ngram(order=1))
+    _, opened = lazy(root, preload=2, pinned=frozenset(["words@1"]))
+    assert sorted(opened) == ["other@1", "words@1", "words@3"]
+
+
+def test_registry_loads_a_model_once_however_many_ask(root: Path) -> None:
+    registry, opened = lazy(root, preload=0)
+
+    async def ask() -> set[int]:
+        served = await asyncio.gather(*[registry.get_soon("words") for _ in range(50)])
+        return set(map(id, served))
+
+    assert len(asyncio.run(ask())) == 1
+    assert opened == ["words@1"]
+
+
+def test_registry_leaves_the_event_loop_alone_while_it_loads(root: Path) -> None:
+    publish(root, "other", ngram(order=1))
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(path: Path) -> Checkpoint:
+        begun.set()
+        assert go.wait(30)
+        return load(path)
+
+    registry = ModelRegistry(root, slow, MemoryLimits(preload=0))
+    registry.refresh()
+
+    async def ask() -> list[str]:
+        asked = [asyncio.create_task(registry.get_soon(name)) for name in ("words", "words", "other")]
+        await asyncio.to_thread(begun.wait)
+        asked[0].cancel()  # a client that hangs up leaves the others what they wait for
+        await asyncio.sleep(0)
+        go.set()
+        return [(await task).id for task in asked[1:]]
+
+    assert asyncio.run(ask()) == ["words@1", "other@1"]
+    assert registry.loads == 2
+
+
+def test_registry_finds_damage_when_it_is_asked_and_means_an_older_version(root: Path) -> None:
+    shutil.copytree(root / "words" / "1", root / "words" / "2")
+    damage(root / "words" / "2")
+    registry, opened = lazy(root, preload=0)
+    assert registry.find("words").id == "words@2"
+    assert asyncio.run(registry.get_soon("words")).id == "words@1"
+    assert opened == ["words@2", "words@1"]
+    assert list(registry.snapshot.problems) == ["words@2"]
+    for ask in (registry.get, registry.find):
+        with pytest.raises(CheckpointDamaged, match="words@2"):
+            ask("words@2")
+    # Repaired, it is loaded at once.
+    shutil.copy(root / "words" / "1" / "weights.safetensors", root / "words" / "2")
+    registry.refresh()
+    assert registry.get("words").id == "words@2"
+
+
+def test_registry_notes_a_card_that_cannot_be_read_without_being_asked(root: Path) -> None:
+    (root / "words" / "1" / "card.json").write_text("{")
+    registry, _ = lazy(root, preload=0)
+    assert "words/1/card.json" in registry.snapshot.problems["words@1"]
+
+
+def test_registry_loads_members_for_a_composite(root: Path) -> None:
+    mixture(root, publish(root, "words", ngram(order=3)), publish(root, "more", ngram(order=1)))
+    registry, opened = lazy(root, preload=0)
+    mixed = registry.get("all").checkpoint.model
+    assert opened == ["all@1", "words@2", "more@1"]
+    assert isinstance(mixed, MixtureModel)
+    assert list(mixed.members) == [registry.get(name).checkpoint.model for name in ("words@2", "more@1")]
+    assert len(opened) == 3
+
+
+def test_registry_lets_go_of_models_and_loads_them_again(root: Path) -> None:
+    publish(root, "other", ngram(order=1))
+    registry, opened = lazy(root, preload=0, max_bytes=0)
+    first = registry.get("words")
+    registry.get("other")
+    assert list(registry.snapshot.loaded) == ["other@1"]
+    assert registry.get("words") is not first
+    assert opened == ["words@1", "other@1", "words@1"]
+    assert (registry.loads, registry.evictions) == (3, 2)
+    assert first.checkpoint.model.vocabulary_size > 0  # a request that has it goes on
+
+
+def test_registry_loads_a_new_version_of_what_is_in_memory_before_the_name_means_it(root: Path) -> None:
+    publish(root, "other", ngram(order=1))
+    registry, opened = lazy(root, preload=0)
+    registry.get("words")
+    publish(root, "words", ngram(order=3))
+    publish(root, "other", ngram(order=3))
+    registry.refresh()
+    assert opened == ["words@1", "words@2"]
+    assert registry.find("other").id == "other@2"
+
+
+def test_registry_looks_anew_at_what_changes_before_it_is_loaded(root: Path) -> None:
+    registry, _ = lazy(root, preload=0)
+    shutil.rmtree(root / "words" / "1")
+    publish(root, "words", ngram(order=1), version=1)
+    registry.refresh()
+    assert registry.get("words").checkpoint.card.config["order"] == 1
+
+
+def test_registry_does_not_keep_what_changes_while_it_is_loaded(root: Path) -> None:
+    loads: list[int] = []
+
+    def changing(path: Path) -> Checkpoint:
+        checkpoint = load(path)
+        loads.append(checkpoint.card.config["order"])
+        if len(loads) == 1:
+            shutil.rmtree(root / "words" / "1")
+            publish(root, "words", ngram(order=1), version=1)
+            registry.refresh()
+        return checkpoint
+
+    registry = ModelRegistry(root, changing, MemoryLimits(preload=0))
+    registry.refresh()
+    assert registry.get("words").checkpoint.card.config["order"] == 1
+    assert loads == [2, 1]
+
+
+def test_registry_names_a_few_near_models_of_many(root: Path) -> None:
+    card = json.loads((root / "words" / "1" / "card.json").read_text())
+    for number in range(40):
+        (root / f"model-{number}" / "1").mkdir(parents=True)
+        (root / f"model-{number}" / "1" / "card.json").write_text(json.dumps(card))
+    registry, _ = lazy(root, preload=0)
+    with pytest.raises(CheckpointNotFound) as caught:
+        registry.get("wordz")
+    assert str(caught.value) == "there is no model 'wordz'; of 41 models the nearest are: words@1"
+    with pytest.raises(CheckpointNotFound, match="there are 41 others"):
+        registry.get("qqqq")
+
+
+def test_registry_loads_nothing_once_it_is_closed(root: Path) -> None:
+    registry, _ = lazy(root, preload=0)
+    registry.close()
+    with pytest.raises(ModelLoading, match="going down"):
+        registry.get("words")
+    publish(root, "words", ngram(order=3))
+    registry.refresh()
+
+
+def test_server_answers_for_models_that_are_not_in_memory(tmp_path: Path) -> None:
+    root = tmp_path / "models"
+    for name in ("one", "two", "three"):
+        publish(root, name, ngram(order=2))
+    with serving(root, preload_models=1, pinned_models="three", model_memory_bytes=0) as server:
+        ready = get(f"{server.url}/health/ready").json()
+        assert (ready["models"], ready["loading"]) == (["one@1", "three@1", "two@1"], [])
+        listed = get(f"{server.url}/v1/models").json()["data"]
+        assert [model["id"] for model in listed if model["loaded"]] == ["three@1"]
+        with ThreadPoolExecutor(6) as pool:
+            urls = [f"{server.url}/v1/models/{name}/next" for name in ("one", "two") * 6]
+            answers = list(pool.map(lambda url: post(url, json={"context": "the"}), urls))
+        assert {answer.status_code for answer in answers} == {200}
+        found = metrics(server.url)
+        assert found["nextword_models loaded"] == 2
+        assert found["nextword_models idle"] == 1
+        assert found["nextword_model_loads_total"] - found["nextword_model_evictions_total"] == 2
+        assert found["nextword_loaded_bytes"] > 0
+        assert post(f"{server.url}/v1/models/none/next", json={}).status_code == 404

@@ -9,7 +9,7 @@ from app.schemas.models import Live, ModelDetail, ModelList, Ready, Vocabulary
 from models.checkpoint.load import Checkpoint
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
-from tests.helpers.serving import TEXT, ngram, publish, serving
+from tests.helpers.serving import TEXT, classifier, ngram, publish, serving, tagger
 
 
 def test_list_models_names_every_version(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
@@ -98,3 +98,31 @@ def test_models_with_bpe_tokens_are_served_like_any_other(tmp_path: Path) -> Non
         written = client.post("/parts/generate", json={"prompt": "the cat", "max_tokens": 20, "seed": 1}).json()
         assert written["choices"][0]["text"].startswith(" ")
         assert "\u0120" not in written["choices"][0]["text"]
+
+
+def test_list_models_returns_pages(client: httpx.Client, local: dict[str, Checkpoint]) -> None:
+    names, after = [], ""
+    while True:
+        page = client.get("/v1/models", params={"limit": 2, "after": after}).json()
+        ModelList.model_validate(page)
+        names += [model["id"] for model in page["data"]]
+        if not page["has_more"]:
+            break
+        assert len(page["data"]) == 2
+        after = names[-1]
+    assert names == [f"{name}@1" for name in sorted(local)]
+    between = client.get("/v1/models", params={"limit": 1, "after": "letters@0999"})
+    assert (between.status_code, between.json()["error"]["param"]) == (400, "model")
+    gone = client.get("/v1/models", params={"after": "letters@7"}).json()
+    assert [model["id"] for model in gone["data"]] == ["lstm@1", "words@1"]
+
+
+@pytest.mark.parametrize(("make", "names"), [(classifier, ["bad", "good", "other"]), (tagger, None)])
+def test_describe_model_tells_labels_of_a_model_that_is_not_loaded(tmp_path: Path, make, names) -> None:
+    model = make()
+    publish(tmp_path / "models", "labelled", model)
+    with serving(tmp_path / "models", preload_models=0) as server:
+        answer = httpx.get(f"{server.url}/v1/models/labelled", timeout=60).json()
+        assert answer["loaded"] is False
+        assert answer["labels"] == (names or list(model.tags))
+        assert answer["prefix_cache"] is None

@@ -10,6 +10,7 @@
  * @property {string} name
  * @property {number} version
  * @property {boolean} newest whether the name alone means this version
+ * @property {boolean} loaded whether it is in memory
  * @property {string} kind
  * @property {string[]} capabilities
  * @property {string} unit kind of tokens: `word`, `character`, ...
