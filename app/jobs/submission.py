@@ -15,7 +15,8 @@ from typing import Any
 from app.core.container_limits import spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
-from app.engine.model_registry import ModelRegistry, ServedModel
+from app.engine.model_registry import ModelRegistry
+from app.engine.snapshot import ServedModel
 from app.jobs.estimates.resource_estimate import (
     estimate_composition,
     estimate_evaluation,
@@ -23,15 +24,18 @@ from app.jobs.estimates.resource_estimate import (
     estimate_training,
 )
 from app.jobs.estimates.resources import ResourceEstimate, ResourceLimits
+from app.jobs.estimates.selection_estimate import estimate_selection
 from app.jobs.estimates.task_estimate import estimate_task
 from app.jobs.estimates.text_sample import sample_size
 from app.jobs.estimates.text_size import TextSize, guess_size
 from app.jobs.job import NewJob
 from app.jobs.labelled_files import check_if_small, check_nbest_if_small, check_small_files
+from app.jobs.records_files import check_encoding_of_records, check_records_job, model_fields
 from app.jobs.text_encodings import find_encoding
 from app.jobs.tokenizer_files import file_vocabulary_size
 from app.schemas.jobs.import_job import ImportJob
 from app.schemas.jobs.requests import CompositionJob, EvaluateJob, JobRequest
+from app.schemas.jobs.selection_jobs import RecordsJob, RecordsRequest
 from app.schemas.jobs.training_jobs import NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
@@ -56,6 +60,13 @@ from models.recipes.recipe import Recipe
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
     """Return a request as JSON-ready data with the fields that the client sent; defaults are left out."""
     return request.model_dump(mode="json", exclude_unset=True)
+
+
+def _names_in(resolved: str | list[str] | dict[str, str]) -> list[str]:
+    """Return the names of models in a field of a request."""
+    if isinstance(resolved, dict):
+        return list(resolved.values())
+    return [resolved] if isinstance(resolved, str) else resolved
 
 
 @dataclass(frozen=True)
@@ -90,12 +101,8 @@ class JobSubmission:
 
     def _prepare(self, request: JobRequest) -> NewJob:
         """Return the job of a request that says the encoding of its files."""
-        if isinstance(request, EvaluateJob):
-            return self._prepare_evaluation(request)
-        if isinstance(request, CalibrateJob):
-            return self._prepare_calibration(request)
-        if isinstance(request, TuneJob):
-            return self._prepare_tuning(request)
+        if isinstance(request, EvaluateJob | CalibrateJob | TuneJob | RecordsJob):
+            return self._prepare_measuring(request)
         if request.name in self.aliases.read_snapshot():
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
         if isinstance(request, CompositionJob):
@@ -105,6 +112,16 @@ class JobSubmission:
         if isinstance(request, TaskJob):
             return self._prepare_task(request)
         return self._prepare_training(request)
+
+    def _prepare_measuring(self, request: EvaluateJob | CalibrateJob | TuneJob | RecordsRequest) -> NewJob:
+        """Return the job of a request that makes no model."""
+        if isinstance(request, EvaluateJob):
+            return self._prepare_evaluation(request)
+        if isinstance(request, CalibrateJob):
+            return self._prepare_calibration(request)
+        if isinstance(request, TuneJob):
+            return self._prepare_tuning(request)
+        return self._prepare_records(request)
 
     def _prepare_training(self, request: TrainingRequest) -> NewJob:
         validation = None if request.validation_file is None else Path("validation")
@@ -197,25 +214,41 @@ class JobSubmission:
         self._limits.check(estimate)
         return self._new_job(request, estimate, model=first.id, models=[served.id for served in others])
 
+    def _prepare_records(self, request: RecordsRequest) -> NewJob:
+        served = {field: self._resolve_model(field, name) for field, name in model_fields(request).items()}
+        check_records_job(request, served)
+        size = 0
+        for field, file in {"files.0": request.files[0], **request.more_files}.items():
+            size += self._file_bytes(field, file)
+            check_encoding_of_records(field, self.files.get(file))
+        estimate = estimate_selection([model.checkpoint.model for model in served.values()], size)
+        self._limits.check(estimate)
+        resolved: dict[str, Any] = {name: served[name].id for name in ("model", "against") if name in served}
+        if request.routes:
+            resolved["routes"] = {label: served[f"routes.{label}"].id for label in request.routes}
+        return self._new_job(request, estimate, **resolved)
+
     def _model_with_counts(self, model: str) -> ServedModel:
         served = self._resolve_model("extends", model)
         if COUNTS_FILE not in served.checkpoint.card.files:
             raise InvalidInput("extends", f"must be a model published with its counts; {served.id} was not")
         return served
 
-    def _new_job(self, request: JobRequest, estimate: ResourceEstimate, **resolved: str | list[str]) -> NewJob:
+    def _new_job(
+        self, request: JobRequest, estimate: ResourceEstimate, **resolved: str | list[str] | dict[str, str]
+    ) -> NewJob:
         """Build the job; `resolved` are fields whose names of models were replaced by versions."""
         sent = request_as_sent(request)
         return NewJob(
             kind=request.kind,
             request=sent | resolved,
             estimate=asdict(estimate),
-            name=None if isinstance(request, EvaluateJob | CalibrateJob | TuneJob) else request.name,
+            name=None if isinstance(request, EvaluateJob | CalibrateJob | TuneJob | RecordsJob) else request.name,
             training_file=next(iter(request.training_files), None),
             validation_file=request.validation_file,
             more_files=request.more_files,
             sent_request=sent if resolved else None,
-            models=tuple(chain.from_iterable([name] if isinstance(name, str) else name for name in resolved.values())),
+            models=tuple(chain.from_iterable(map(_names_in, resolved.values()))),
         )
 
     def _resolve_model(self, field: str, model: str) -> ServedModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.exceptions import NotFound
 from app.schemas.jobs.import_job import ImportJob
 from app.schemas.jobs.requests import JobRequest
+from app.schemas.jobs.selection_jobs import RecordsJob
 from app.storage.file_store import FileStore
 from models.data.encoding_names import UTF_8, check_encoding
 from models.errors import InvalidInput
@@ -17,7 +18,7 @@ def find_encoding(files: FileStore, request: JobRequest) -> str | None:
 
     Raises InvalidInput for an unknown encoding, and for files of several.
     """
-    if isinstance(request, ImportJob):
+    if isinstance(request, ImportJob | RecordsJob):
         return None
     if request.encoding is not None:
         check_encoding(request.encoding)

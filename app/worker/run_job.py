@@ -14,8 +14,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from app.schemas.base import JobBody
 from app.schemas.jobs.import_job import TOKENIZER_FIELD, ImportJob
 from app.schemas.jobs.requests import CompositionJob, EvaluateJob, parse_job_request
+from app.schemas.jobs.selection_jobs import RecordsJob, RecordsRequest
 from app.schemas.jobs.training_jobs import TrainingRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
@@ -23,6 +25,7 @@ from app.schemas.trades.tune import TuneJob, tuning_content
 from app.worker.input_links import link_inputs
 from app.worker.reporter import Reporter, SendMessage
 from app.worker.run_protocol import Done, Message, RunSpec, Stopped
+from app.worker.select_records import select_records
 from app.worker.workspaces import METRICS_FILE
 from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
@@ -67,19 +70,8 @@ def run_job(spec: RunSpec, send: SendMessage, stop: ShouldStop) -> Message:
     set_thread_count(spec.threads)
     request = parse_job_request(spec.request)
     try:
-        if isinstance(request, EvaluateJob):
-            return _evaluate(spec, request, send, stop)
-        if isinstance(request, CalibrateJob):
-            return _calibrate(spec, request, send, stop)
-        if isinstance(request, TuneJob):
-            return _tune(spec, request, send, stop)
-        if isinstance(request, ImportJob):
-            return _import(spec, request, send, stop)
-        if isinstance(request, CompositionJob):
-            return _compose(spec, request, send, stop)
-        if isinstance(request, TaskJob):
-            return _train_task(spec, request, send, stop)
-        return _train(spec, request, send, stop)
+        work = next(work for kind, work in _WORK if isinstance(request, kind))
+        return work(spec, request, send, stop)
     except _StopRequested:
         return Stopped()
 
@@ -188,6 +180,23 @@ def _tune(spec: RunSpec, request: TuneJob, send: SendMessage, stop: ShouldStop) 
     scorers = [Scorer(checkpoint.language_model, checkpoint.tokenizer) for checkpoint in checkpoints]
     tuning = _drive(tune(lists, scorers, request.unit, request.zero_logprob), Reporter(send).report, stop)
     return Done(None, tuning_content(names, tuning, request.zero_logprob))
+
+
+def _select(spec: RunSpec, request: RecordsRequest, send: SendMessage, stop: ShouldStop) -> Message:
+    return _drive(select_records(spec, request), Reporter(send).report, stop)
+
+
+_WORK: tuple[tuple[type[JobBody], Callable[[RunSpec, Any, SendMessage, ShouldStop], Message]], ...] = (
+    (EvaluateJob, _evaluate),
+    (CalibrateJob, _calibrate),
+    (TuneJob, _tune),
+    (RecordsJob, _select),
+    (ImportJob, _import),
+    (CompositionJob, _compose),
+    (TaskJob, _train_task),
+    (JobBody, _train),
+)
+"""Work of each kind of job; the first that fits is done."""
 
 
 def _provenance(spec: RunSpec, result: BuiltModel | BuiltTask | ComposedModel | ImportedModel) -> Provenance:

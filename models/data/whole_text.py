@@ -6,9 +6,11 @@ than blanks stripped from their lines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.data.line_reader import EmptyLines
 from models.data.paragraph_reader import open_reader, stripped_blanks
-from models.data.text_encoding import HEAD_BYTES
+from models.errors import InvalidText
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.raw_text import BYTE_ORDER_MARK, check_unicode
 
@@ -27,8 +29,31 @@ def clean_whole(text: str, config: TokenizerConfig, empty_lines: EmptyLines = "k
     if not config.has_lines or config.texts == "paragraphs" or _needs_reader(text):
         reader = open_reader(config, empty_lines)
         return reader.feed(check_unicode(text).encode()) + reader.finish()
-    blanks = stripped_blanks(config)
-    *lines, last = [line.strip(blanks) for line in text.split("\n")] if "\n" in text else [text.strip(blanks)]
+    return _strip(text, stripped_blanks(config), empty_lines)
+
+
+def clean_all(texts: Sequence[str], config: TokenizerConfig, empty_lines: EmptyLines) -> list[str | InvalidText]:
+    """Return what `clean_whole` does of each text, or raises; what texts hold is looked at for all of them at once."""
+    joined = "".join(texts)
+    if config.has_lines and config.texts != "paragraphs" and not _holds_more_than_lines(joined):
+        blanks = stripped_blanks(config)
+        return [
+            _strip(text, blanks, empty_lines) if "\n" in text else (line := text.strip(blanks)) and line + "\n"
+            for text in texts
+        ]
+    return [_clean_or_error(text, config, empty_lines) for text in texts]
+
+
+def _clean_or_error(text: str, config: TokenizerConfig, empty_lines: EmptyLines) -> str | InvalidText:
+    try:
+        return clean_whole(text, config, empty_lines)
+    except InvalidText as error:
+        return error
+
+
+def _strip(text: str, blanks: str, empty_lines: EmptyLines) -> str:
+    """Return the lines of a text without the blanks at their ends."""
+    *lines, last = [line.strip(blanks) for line in text.split("\n")]
     if empty_lines == "drop":
         lines = [line for line in lines if line]
     if last:
@@ -38,9 +63,13 @@ def clean_whole(text: str, config: TokenizerConfig, empty_lines: EmptyLines = "k
 
 def _needs_reader(text: str) -> bool:
     """Whether a text holds more than lines: marks, other newlines, what may be UTF-16, half a character."""
-    if "\r" in text or len(text) > MAX_QUICK_CHARACTERS or "\0" in text[:HEAD_BYTES]:
+    return len(text) > MAX_QUICK_CHARACTERS or _holds_more_than_lines(text)
+
+
+def _holds_more_than_lines(text: str) -> bool:
+    if "\r" in text or "\0" in text:
         return True
-    return text.startswith(BYTE_ORDER_MARK) or not (text.isascii() or _is_unicode(text))
+    return not text.isascii() and (BYTE_ORDER_MARK in text or not _is_unicode(text))
 
 
 def _is_unicode(text: str) -> bool:

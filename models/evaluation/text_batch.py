@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.line_reader import EmptyLines
-from models.data.whole_text import clean_whole
+from models.data.whole_text import clean_all
 from models.errors import InvalidText
 from models.evaluation.evaluator import CHUNK_BYTES, Evaluator
 from models.evaluation.metrics import SUMMED_FIELDS, Evaluation, Scores, Unit
@@ -118,30 +118,27 @@ def _clean_all(
     tokenizer: Tokenizer, texts: Sequence[str], empty_lines: EmptyLines
 ) -> tuple[list[str], dict[int, InvalidText]]:
     """Return texts as the tokenizer reads them, and by position why one (then empty) has no score."""
-    cleaned, errors = [""] * len(texts), dict[int, InvalidText]()
-    for i, text in enumerate(texts):
-        try:
-            cleaned[i] = clean_whole(text, tokenizer.config, empty_lines)
-        except InvalidText as error:
-            errors[i] = error
-        else:
-            if not cleaned[i]:
-                errors[i] = InvalidText("text", "must hold something to score")
-    return cleaned, errors
+    cleaned = clean_all(texts, tokenizer.config, empty_lines)
+    errors = {
+        i: text if isinstance(text, InvalidText) else InvalidText("text", "must hold something to score")
+        for i, text in enumerate(cleaned)
+        if not text or isinstance(text, InvalidText)
+    }
+    return [text if isinstance(text, str) else "" for text in cleaned], errors
 
 
 def _sum_together(
     model: LanguageModel, tokenizer: Tokenizer, texts: Sequence[str], unit: Unit, runtime: Runtime | None
 ) -> Generator[int, None, list[list[Any]]]:
     """Return the sums of clean texts, which are empty or end in a newline, as SUMMED_FIELDS."""
-    data = [text.encode() for text in texts]
     lines = [text.count("\n") for text in texts]
-    joined = "".join(texts)
+    joined, characters = "".join(texts), list(map(len, texts))
+    byte_counts = characters if joined.isascii() else [len(text.encode()) for text in texts]
     encoding, ends = _encode_joined(tokenizer, texts, joined, np.array(lines))
     scores = yield from _score_joined(model, encoding, ends, unit, runtime)
     sums = {name: values.tolist() for name, values in _sums_by_text(tokenizer, joined, encoding, ends, scores).items()}
-    sums |= {"characters": list(map(len, texts)), "byte_count": list(map(len, data)), "line_count": lines}
-    sums["word_count"] = word_counts(data).tolist()
+    sums |= {"characters": characters, "byte_count": byte_counts, "line_count": lines}
+    sums["word_count"] = word_counts(joined.encode(), np.cumsum(byte_counts)).tolist()
     return [sums[name] for name in SUMMED_FIELDS]
 
 

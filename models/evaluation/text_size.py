@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,14 +30,14 @@ def count_text(
     return replace(evaluation, spelling_logprob=evaluation.spelling_logprob + logprob)
 
 
-def word_counts(texts: Sequence[bytes]) -> Int64Array:
-    """Return the `word_count` of each text [N], in UTF-8.
+def word_counts(texts: bytes, ends: Int64Array) -> Int64Array:
+    """Return the `word_count` of each of N texts laid end to end in UTF-8, which end before `ends` [N].
 
-    >>> word_counts([b"It isn't\\n", b"", b" so"]).tolist()
+    >>> word_counts(b"It isn't\\n so", np.array([9, 9, 12])).tolist()
     [2, 0, 1]
     """
-    counts, ends = np.empty(len(texts), np.int64), np.cumsum([len(text) for text in texts], dtype=np.int64)
-    count_words_by_text(padded_bytes(b"".join(texts)), ends, _white_space(), counts)
+    counts = np.empty(len(ends), np.int64)
+    count_words_by_text(padded_bytes(texts), ends, _white_space(), counts)
     return counts
 
 

@@ -113,8 +113,13 @@ class BlockFolder:
 
 def compress(lines: Iterable[bytes]) -> tuple[bytes, str]:
     """Return lines, without their ends, compressed as a block keeps them, and the hash of that."""
-    data = compress_block(b"".join(line + b"\n" for line in lines), _LEVEL)
+    data = compress_block(join_lines(list(lines)), _LEVEL)
     return data, _sha256(data)
+
+
+def join_lines(lines: Sequence[bytes]) -> bytes:
+    """Return lines with their ends."""
+    return b"\n".join([*lines, b""])
 
 
 def _sha256(data: bytes) -> str:

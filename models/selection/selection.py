@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from models.errors import InvalidInput
-from models.selection.block_folder import MAX_TOLD_ERRORS, BlockEntry, BlockFolder, compress
+from models.selection.block_folder import MAX_TOLD_ERRORS, BlockEntry, BlockFolder, compress, join_lines
 from models.selection.config import RecordFormat, SelectionConfig
 from models.selection.measures import Figures, Measure
 from models.selection.outputs import open_outputs, output_paths
-from models.selection.records import ParsedRecords, error_line, parse_lines, scored_line
+from models.selection.records import ParsedRecords, error_line, format_scores, parse_lines, scored_line
 from models.selection.rules import DROPPED, Rule, fit_rule, make_rule
 from models.selection.sources import Block, read_blocks, record_format
 from models.utils.arrays import Float64Array, Int32Array
@@ -174,7 +174,7 @@ def _lines(
     rows: Sequence[int],
 ) -> Iterator[bytes]:
     """Yield the lines of some records as they are written."""
-    names, values = tuple(figures.columns), list(zip(*figures.columns.values(), strict=True))
+    scores = format_scores(figures.columns) if config.scores else []
     for i in rows:
         line, text = records.lines[i], records.texts[i]
         if not config.scores:
@@ -182,7 +182,7 @@ def _lines(
         elif i in errors:
             yield error_line(line, kind, text, records.numbers[i], errors[i])
         else:
-            yield scored_line(line, kind, text, dict(zip(names, values[i], strict=True)))
+            yield scored_line(line, kind, text, scores[i])
 
 
 def _fit(config: SelectionConfig, folder: BlockFolder, measure: Measure) -> Rule:
@@ -211,7 +211,7 @@ def _write(
                 counts[name] += int(np.count_nonzero(places == place))
             for path, file in outputs.items():
                 is_here = np.isin(places, [place for place, target in enumerate(targets) if target == path])
-                data = b"".join([lines[row] + b"\n" for row in np.flatnonzero(is_here).tolist()])
+                data = join_lines([lines[row] for row in np.flatnonzero(is_here).tolist()])
                 file.write(data)
                 sizes[path] += len(data)
             yield Progress("writing", done, len(folder.entries))

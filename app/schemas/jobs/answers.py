@@ -81,7 +81,8 @@ class JobAnswer(ResponseBody):
     id: str = Field(description="Its id.", examples=["job-0123456789abcdef01234567"])
     object: Literal["job"] = Field(description="Always `job`.")
     kind: str = Field(
-        description="Family of the model to train or compose, `import`, `evaluate`, `calibrate` or `tune`.",
+        description="Family of the model to train or compose, `import`, `evaluate`, `calibrate`, `tune`, "
+        "`score` or `select`.",
         examples=["ngram"],
         json_schema_extra={"enum": list(JOB_KINDS)},
     )

@@ -74,6 +74,14 @@ REQUEST_EXAMPLES: dict[str, Any] = {
         "summary": "Find thresholds of the gibberish check",
         "value": {"kind": "calibrate", "model": "gutenberg-kn@1", "validation_file": SAMPLE, "rates": [0.01, 0.05]},
     },
+    "score": {
+        "summary": "Score the records of a file of your own",
+        "value": {"kind": "score", "model": "gutenberg-kn@1", "files": [UPLOADED]},
+    },
+    "select": {
+        "summary": "Keep the 30 percent of the records that a model finds likeliest",
+        "value": {"kind": "select", "model": "gutenberg-kn@1", "files": [UPLOADED], "config": {"lowest": 30}},
+    },
     "tune": {
         "summary": "Find the weights of rescoring, on a file of your own",
         "value": {

@@ -1,9 +1,9 @@
 """Request bodies of jobs that compose a model or evaluate one, and the union of all kinds.
 
 Trainings of language models are in `training_jobs`, those of other tasks in `tasks.job_kinds`, imports in `import_job`,
-calibrations in `trades.calibrate`, tuning in `trades.tune`. `JobRequest` is the union of all kinds, told apart by
-`kind`; `parse_job_request` reads one from stored JSON. The configurations inside are the dataclasses of `models`, which
-the command line uses as well and which check themselves.
+calibrations in `trades.calibrate`, tuning in `trades.tune`, scoring and selecting of records in `selection_jobs`.
+`JobRequest` is the union of all kinds, told apart by `kind`; `parse_job_request` reads one from stored JSON. The
+configurations inside are the dataclasses of `models`, which the command line uses as well and which check themselves.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing_extensions import TypeAliasType
 from app.schemas.base import JobBody
 from app.schemas.config_schema import config_schema
 from app.schemas.jobs.import_job import ImportJob
+from app.schemas.jobs.selection_jobs import ScoreJob, SelectJob
 from app.schemas.jobs.training_jobs import EmptyLinesField, TrainingRequest
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_kinds import TaskRequest
@@ -138,7 +139,17 @@ class EvaluateJob(JobBody):
         return self.unit or ("lines" if tokenizer.has_lines and self.dynamic is None else "document")
 
 
-AnyJob: TypeAlias = TrainingRequest | TaskRequest | CompositionJob | EvaluateJob | CalibrateJob | TuneJob | ImportJob
+AnyJob: TypeAlias = (
+    TrainingRequest
+    | TaskRequest
+    | CompositionJob
+    | EvaluateJob
+    | CalibrateJob
+    | TuneJob
+    | ScoreJob
+    | SelectJob
+    | ImportJob
+)
 JOB_KINDS: tuple[str, ...] = tuple(
     kind for body in get_args(AnyJob) for kind in get_args(body.model_fields["kind"].annotation)
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.data.paragraph_reader import open_reader
-from models.data.whole_text import MAX_QUICK_CHARACTERS, clean_whole
+from models.data.whole_text import MAX_QUICK_CHARACTERS, clean_all, clean_whole
 from models.errors import InvalidText
 from models.tokenization.config import TokenizerConfig
 
@@ -57,3 +57,17 @@ def test_clean_whole_leaves_long_texts_to_the_reader() -> None:
 def test_clean_whole_refuses_half_a_character() -> None:
     with pytest.raises(InvalidText, match="half a surrogate pair"):
         clean_whole("a \ud800", CONFIGS["word"])
+
+
+@given(
+    texts=st.lists(st.text("ab é\n\r\t\ufeff\0\ud800", max_size=12) | st.just(" a b\n\n c "), max_size=5),
+    name=st.sampled_from(sorted(CONFIGS)),
+)
+def test_clean_all_cleans_each_text(texts: list[str], name: str) -> None:
+    def alone(text: str) -> str:
+        try:
+            return clean_whole(text, CONFIGS[name])
+        except InvalidText as error:
+            return str(error)
+
+    assert list(map(str, clean_all(texts, CONFIGS[name], "keep"))) == list(map(alone, texts))

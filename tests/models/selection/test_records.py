@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from models.selection.records import error_line, parse_lines, scored_line
 
 SCORES = {"perplexity": 2.5}
+FORMATTED = b'{"perplexity":2.5}'
 VALUES = st.recursive(st.integers() | st.floats(allow_nan=False) | st.text() | st.none(), st.lists, max_leaves=4)
 
 
 @given(fields=st.dictionaries(st.text(), VALUES, max_size=4), text=st.text())
 def test_scored_line_keeps_every_byte_of_a_record(fields: dict[str, object], text: str) -> None:
     line = json.dumps({**fields, "text": text}).encode()
-    scored = scored_line(line, "jsonl", text, SCORES)
+    scored = scored_line(line, "jsonl", text, FORMATTED)
     assert json.loads(scored) == {**fields, "text": text, "scores": SCORES}
     if "scores" not in fields:
         assert scored.startswith(line[:-1])
@@ -25,11 +26,11 @@ def test_scored_line_keeps_every_byte_of_a_record(fields: dict[str, object], tex
 
 def test_scored_line_replaces_scores_alone() -> None:
     line = b'{"scores": {"old": 1}, "id": 123456789012345678901234567890, "text": "a"}'
-    scored = scored_line(line, "jsonl", "a", SCORES)
+    scored = scored_line(line, "jsonl", "a", FORMATTED)
     assert scored == b'{"id":123456789012345678901234567890,"text":"a","scores":{"perplexity":2.5}}'
     nested = b'{"more": {"scores": 1}, "text": "a"}'
-    assert scored_line(nested, "jsonl", "a", SCORES) == nested[:-1] + b',"scores":{"perplexity":2.5}}'
-    assert json.loads(scored_line(b"a  b", "text", "a  b", SCORES)) == {"text": "a  b", "scores": SCORES}
+    assert scored_line(nested, "jsonl", "a", FORMATTED) == nested[:-1] + b',"scores":{"perplexity":2.5}}'
+    assert json.loads(scored_line(b"a  b", "text", "a  b", FORMATTED)) == {"text": "a  b", "scores": SCORES}
 
 
 def test_parse_lines_tells_what_is_wrong_with_each_record() -> None:
