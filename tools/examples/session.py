@@ -92,4 +92,4 @@ class _Session:
             return json.loads(text)
         if len(text) <= MAX_TEXT or media_type not in (TEXT, EVENTS):
             return text
-        return text[: text.rindex("\n", 0, MAX_TEXT) + 1] + "..."
+        return text[: text.rfind("\n", 0, MAX_TEXT) + 1 or MAX_TEXT] + "..."  # a busy server puts much into one line
