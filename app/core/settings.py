@@ -49,6 +49,13 @@ def _server_address(text: str | None) -> str | None:
     return text or None
 
 
+def _cluster_address(text: str | None) -> str | None:
+    """Return where a Ray cluster is; None for an empty text."""
+    if text and not re.fullmatch(r"auto|[^\s/]+:\d{1,5}", text):
+        raise ValueError("must be `auto` or the address of a head such as `head:6379`")
+    return text or None
+
+
 def _sendable(key: SecretStr) -> SecretStr:
     """Return a key that a header can hold."""
     if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
@@ -276,7 +283,7 @@ class Settings(BaseSettings):
     )
     job_attempts: int = Field(3, ge=1, description="How often a job is begun whose worker or process is lost.")
     job_save_seconds: float = Field(30, gt=0, description="Seconds between two saved states of a training.")
-    ray_address: str | None = Field(
+    ray_address: Annotated[str | None, AfterValidator(_cluster_address)] = Field(
         None,
         description="Ray cluster that does a worker's jobs: `auto`, or the address of its head (`head:6379`), where "
         "the worker's machine is a node of it; unset: the worker's machine does them.",

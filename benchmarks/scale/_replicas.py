@@ -41,9 +41,8 @@ def haproxy(ports: Sequence[int], log: IO[bytes] | None = None) -> Iterator[subp
     places = {f"NEXTWORD_SERVER_{number}": f"127.0.0.1:{port}" for number, port in enumerate(ports, 1)}
     environment = {**os.environ, "NEXTWORD_BIND": f"127.0.0.1:{port}", **places}
     command = [program, "-db", "-f", str(CONFIGURATION)]
-    with subprocess.Popen(
-        command, env=environment, stdout=log or subprocess.DEVNULL, stderr=log, start_new_session=True
-    ) as process:
+    output = log or subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True) as process:
         try:
             wait(process, f"http://127.0.0.1:{port}/health/ready")
             time.sleep(SEEN_SECONDS)

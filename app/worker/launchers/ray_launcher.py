@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import threading
 import time
 from dataclasses import asdict
@@ -23,6 +24,8 @@ from app.worker.run_protocol import End, Lost, Message, RunSpec, message_from_js
 
 logger = logging.getLogger(__name__)
 NAMESPACE = "nextword"
+CONNECT_SECONDS = 5.0
+"""Time in which the cluster's head must take a connection."""
 
 
 class RayLauncher:
@@ -30,6 +33,7 @@ class RayLauncher:
 
     def __init__(self, address: str, niceness: int = 19) -> None:
         """Join the cluster at `address`, `auto` for this machine's own. Raises OSError where there is none."""
+        _check_reachable(address)
         self._niceness = niceness
         self._child = ray.remote(RayChild)
         stop_signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -104,6 +108,17 @@ class RayRun:
 
     def _kill(self) -> None:
         ray.kill(self._actor)
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError where nothing listens: Ray would go on trying for minutes, and not say so plainly."""
+    host, _, port = address.rpartition(":")
+    if not host:  # `auto`
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise OSError(f"no Ray cluster answers at {address}: {error}") from error
 
 
 def _lost_reason(error: Exception) -> str:

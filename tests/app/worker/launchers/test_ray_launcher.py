@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from app.cli.commands.worker import build_worker
-from app.core.settings import Settings
+from app.core.settings import Settings, load_settings
 from app.worker.launchers import ray_child
 from app.worker.launchers.ray_child import RayChild
 from app.worker.run_protocol import Done, Lost, Message, Reported, Stopped, message_to_json
@@ -105,13 +106,23 @@ def launcher(address: str = "auto") -> Any:
 
 def test_ray_launcher_asks_for_the_processors_and_memory_of_the_work(ray: FakeRay) -> None:
 
-    launcher("head:6379").start(replace(RUN_SPEC, memory_bytes=123))
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        launcher(address).start(replace(RUN_SPEC, memory_bytes=123))
     init, (_, child, options), (_, streaming, spec, niceness) = ray.calls
-    assert (init, child, niceness) == (("init", "head:6379"), RayChild, 7)
+    assert (init, child, niceness) == (("init", address), RayChild, 7)
     assert (options["num_cpus"], options["memory"]) == (3, 123)
     assert options["runtime_env"]["env_vars"]["OMP_NUM_THREADS"] == "3"
     assert streaming == {"num_returns": "streaming"}
     assert spec["job_id"] == "job-1"
+
+
+def test_ray_launcher_says_where_no_cluster_answers(ray: FakeRay) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+    with pytest.raises(OSError, match=f"no Ray cluster answers at {address}"):
+        launcher(address)
+    assert ray.calls == []
 
 
 def test_ray_launcher_leaves_the_signals_of_the_worker_alone(ray: FakeRay) -> None:
@@ -155,6 +166,12 @@ def test_ray_run_is_killed_at_once_when_cancelled(ray: FakeRay) -> None:
     assert ray.calls[-1] == ("kill",)
     assert isinstance(run.poll(1)[-1], Lost)
     run.stop(0)  # it has ended: nothing more to do
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:port", "auto:"])
+def test_ray_address_names_a_head(address: str) -> None:
+    with pytest.raises(InvalidInput, match="head:6379"):
+        load_settings(ray_address=address)
 
 
 def test_ray_address_without_ray_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
