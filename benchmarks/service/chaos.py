@@ -148,10 +148,12 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the disk is unmounted then, too
     with tempfile.TemporaryDirectory(prefix="nextword-chaos-", ignore_cleanup_errors=True) as folder:
         seconds = 60 * minutes if minutes is not None else inf if kills else 600
-        breaches = run_chaos(Path(folder), database or choose_database(), clients, kills or inf, seconds, seed)
-        if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            (keep / "chaos.log").write_bytes((Path(folder) / LOG_FILE).read_bytes())
+        try:
+            breaches = run_chaos(Path(folder), database or choose_database(), clients, kills or inf, seconds, seed)
+        finally:
+            if keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                (keep / "chaos.log").write_bytes((Path(folder) / LOG_FILE).read_bytes())
     raise SystemExit(bool(breaches))
 
 

@@ -149,10 +149,9 @@ class Cluster(Fleet):
     def fill_disk(self, seconds: float) -> None:
         """Leave no byte free for some seconds."""
         ballast = self._disk / "ballast"
-        with ballast.open("wb") as file, suppress(OSError):
+        with ballast.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 16))
-                file.flush()
         time.sleep(seconds)
         ballast.unlink()
 

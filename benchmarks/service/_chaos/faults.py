@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -93,7 +94,11 @@ class Faults:
     def _inject(self, fault: Fault) -> int:
         self._ledger.inject(fault.name)
         self._ledger.newest = fault.name
-        broken = fault.inject()
+        try:
+            broken = fault.inject()
+        except Exception:
+            self._ledger.breach("the faults themselves work", traceback.format_exc())
+            return 0
         if broken == 0:
             self._ledger.retract(fault.name)
         return broken or 0 if fault.kills else 0
