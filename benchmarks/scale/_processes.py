@@ -1,4 +1,4 @@
-"""Time, processor seconds and memory of a program, in a control group that has no more memory where that can be had."""
+"""Time, processor seconds and memory of a program, which a control group can confine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ProgramCost:
 
 
 def run_program(command: Sequence[str], folder: Path, memory: int | None = None) -> ProgramCost:
-    """Run a command, confined to `memory` bytes where that is given; its files are meant to lie in `folder`."""
+    """Run a command, confined to `memory` bytes where that is given; its files lie in `folder`."""
     group = None if memory is None else _confining_group(memory)
     began, free, anonymous, least = time.perf_counter(), shutil.disk_usage(folder).free, 0, 1 << 62
     program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

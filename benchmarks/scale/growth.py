@@ -1,4 +1,4 @@
-"""Growth: time, memory and disk of making 5-grams of ever larger texts within a budget, beside `lmplz -S`.
+"""Growth: time, memory and disk of 5-grams of ever larger texts within a budget, beside `lmplz -S`.
 
 Texts come from `benchmarks.scale.text`. Each run is a process of its own: `nextword train --memory`, from the text to a
 published checkpoint, and `lmplz`, where it is on PATH, from the same text to ARPA on /dev/null. With `--confined` ours

@@ -34,6 +34,10 @@ EXPLAINED_WORDS = 10
 INDEX_MIN_TOKENS = 1 << 13
 """Tokens from which on scoring builds and uses the hash index, whose building takes a fraction of a second."""
 
+RANKED_AT_ONCE = 1 << 20
+"""Bigrams up to which the first list of best words ranks them; more take a command much longer than a few rows do."""
+_WORDS_PER_RANKED_BIGRAM = 16
+"""Words of rows that take the time of ranking a bigram, about."""
 _PAIRS_PER_WORD = 100
 """Words that a row takes the time of one candidate for: 10,000 take 27 us, 100 candidates 20 (`gutenberg-kn`)."""
 
@@ -65,6 +69,7 @@ class NgramModel(LanguageModel):
         self.context_length = table.order - 1
         self._trie = table.trie
         self._read_counts: Callable[[], CountTable] | None = None
+        self._unranked_rows = 0
         self.has_undefined_contexts = ngram_config.smoothing == "mle"
 
     def begin_state(self, rows: int) -> NDArray[np.int64]:
@@ -114,14 +119,22 @@ class NgramModel(LanguageModel):
 
     def topk(self, state: State, k: int) -> tuple[Floats, TokenIds]:
         """Return the `k` best next words, reading only the children of the contexts and the best unigrams."""
-        if k > MAX_LISTED_TOP_K:
-            return super().topk(state, k)
         paths = _as_array(state)
+        if k > MAX_LISTED_TOP_K or not self._is_worth_ranking(len(paths)):
+            return super().topk(paths, k)
         shape = len(paths), min(k, self.vocabulary_size)
         values, words = np.empty(shape, np.float32), np.empty(shape, np.int64)
         if k:
             top_k.topk(self._trie, paths, self.ranked_ngrams, values, words)
         return values, words
+
+    def _is_worth_ranking(self, rows: int) -> bool:
+        """Return whether the bigrams are ranked, or would be in less time than all rows took that were asked for."""
+        bigrams = self.table.order_sizes[1] if self.table.order > 1 else 0
+        if "ranked_ngrams" in self.__dict__ or bigrams < RANKED_AT_ONCE:
+            return True
+        self._unranked_rows += rows
+        return self._unranked_rows * self.vocabulary_size > _WORDS_PER_RANKED_BIGRAM * bigrams
 
     def warm_up(self) -> None:
         """Build the hash index and the ranking now, and read the counts, so that no request waits for them."""

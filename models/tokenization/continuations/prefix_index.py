@@ -10,6 +10,9 @@ import numpy as np
 from models.special_tokens import EOS
 from models.utils.arrays import Int64Array
 
+_MARKED_SHARE = 64
+"""Of so many tokens one must be found for all to be marked, which sorts 400,000 ids in 1 ms instead of 24."""
+
 
 class PrefixIndex:
     """Ordinary tokens sorted by the bytes that they write, or by those of their case-folded text.
@@ -34,7 +37,12 @@ class PrefixIndex:
             prefix = fold_case(prefix)
         first = bisect_left(self._keys, prefix)
         last = bisect_right(self._keys, prefix, lo=first, key=lambda key: key[: len(prefix)])
-        return np.sort(self._ids[first:last])
+        found = self._ids[first:last]
+        if len(found) * _MARKED_SHARE < len(self._ids):
+            return np.sort(found)
+        marked = np.zeros(EOS + 1 + len(self._ids), np.bool_)
+        marked[found] = True
+        return np.flatnonzero(marked)
 
 
 def fold_case(spelling: bytes) -> bytes:

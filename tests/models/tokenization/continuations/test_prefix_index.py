@@ -24,3 +24,10 @@ def test_prefix_index_ignores_case(tokens: list[str], prefix: str) -> None:
 
 def test_fold_case_leaves_bytes_of_half_characters() -> None:
     assert fold_case(b"A\xc3") == b"a\xc3"
+
+
+def test_prefix_index_finds_few_of_many_tokens_and_most_of_them() -> None:
+    tokens = [b"%05d" % (i * 7919 % 10_000) for i in range(10_000)]
+    index = PrefixIndex([*SPECIAL, *tokens])
+    for prefix in (b"", b"0", b"01", b"0123", b"01234"):
+        assert index.find(prefix).tolist() == [i for i, token in enumerate(tokens, 2) if token.startswith(prefix)]
