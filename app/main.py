@@ -58,6 +58,8 @@ from app.routes.trades import analyze, complete, heuristics, rescore
 from app.schemas.base import ErrorAnswer
 from app.service_state import ServiceState
 from app.storage.key_usage import KeyUsage
+from app.storage.replication.object_store import ObjectStore
+from app.storage.replication.replica import Replica
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
@@ -127,6 +129,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.folder_watch = FolderWatch(settings.checkpoints, settings.reload_seconds)
     app.state.copies, app.state.verifier = copies, verifier
     app.state.metrics = Metrics()
+    app.state.replica = (
+        None
+        if settings.store is None
+        else Replica(ObjectStore(settings.store), settings.checkpoints, app.state.metrics.count_replication)
+    )
     app.state.background = BackgroundTasks(app.state.metrics.count_background_failure)
     app.state.in_flight = InFlightRequests(settings)
     app.state.engine = Engine(
@@ -267,6 +274,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(repeat("database", stores.refresh, seconds)),
         asyncio.create_task(repeat("API keys", stores.keys.refresh, seconds)),
     ]
+    if app.state.replica is not None:
+        pause = app.state.settings.store_seconds
+        watchers.append(asyncio.create_task(repeat("object store", app.state.replica.sync, pause)))
     if app.state.metrics.shared_folder:  # other processes tell ours
         watchers.append(asyncio.create_task(repeat("metrics", app.state.metrics.refresh, seconds)))
     yield

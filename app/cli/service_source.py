@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import NamedTuple
 
 from app.cli.http_client import ServiceClient, ServiceError
 from models.checkpoint.card import CARD_FILE
-
-
-class OfferedModel(NamedTuple):
-    """A model that a service offers."""
-
-    id: str
-    """`name@version`."""
-    card_sha256: str
 
 
 class ServiceSource:
@@ -23,20 +15,24 @@ class ServiceSource:
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
+        self._card_hashes: dict[str, str] = {}
 
-    def find(self, model: str) -> OfferedModel:
-        """Return what `model` means there: a name (its newest version), `name@version` or an alias."""
+    def find(self, model: str) -> str:
+        """Return the `name@version` that a name (its newest version), `name@version` or an alias means there."""
         answer = self._client.get(f"/v1/models/{model}/files")
         try:
-            hashes = {file["name"]: file["sha256"] for file in answer["data"]}
-            return OfferedModel(str(answer["model"]), str(hashes[CARD_FILE]))
-        except (KeyError, TypeError):
+            self._card_hashes[answer["model"]] = answer["data"][0]["sha256"]
+            return str(answer["model"])
+        except (LookupError, TypeError):
             raise ServiceError("the service's list of files cannot be read: is it of another version?") from None
 
     def card(self, model: str) -> bytes:
-        """Return the card of `name@version`."""
+        """Return the card of `name@version`, compared with its hash where `find` has found it."""
         with self._client.download(f"/v1/models/{model}/files/{CARD_FILE}") as pieces:
-            return b"".join(pieces)
+            content = b"".join(pieces)
+        if hashlib.sha256(content).hexdigest() != self._card_hashes.get(model, hashlib.sha256(content).hexdigest()):
+            raise ServiceError(f"the card of {model} has not come as it is there; try again")
+        return content
 
     def read(self, model: str, file: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
         """Open a file of `name@version` at a byte."""

@@ -100,6 +100,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._replications = Counter(
+            "nextword_replications",
+            "Models that were `fetched` from the object store, `pushed` to it, or `deleted` in one for the other.",
+            ["kind"],
+            registry=self.registry,
+        )
+
     def _histogram(self, name: str, description: str, buckets: tuple[float, ...], labels: Any = ()) -> Histogram:
         return Histogram(name, description, labels, buckets=buckets, registry=self.registry)
 
@@ -110,6 +117,10 @@ class Metrics:
     def count_deletion(self, kind: str) -> None:
         """Count a job, file or model whose time was over."""
         self._child(self._deletions, kind).inc()
+
+    def count_replication(self, kind: str) -> None:
+        """Count a model that was copied from or to the object store, or deleted for it."""
+        self._child(self._replications, kind).inc()
 
     def count_request(self, route: str, outcome: str, seconds: float) -> None:
         """Count a request that has ended, and its time where it ended well."""

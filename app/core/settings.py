@@ -20,6 +20,8 @@ from models.checkpoint.model_name import parse_model
 from models.errors import InvalidInput
 
 MIB = 1024 * 1024
+STORE_URL = re.compile(r"(s3|s3a|gs|az|azure|abfs|abfss|file)://[^\s@?#]+")
+"""Addresses of object stores; keys come from the usual environment variables, or from the machine's role."""
 SECRETS = Path("/run/secrets")
 """Where container engines put secrets: a file `nextword_<name>` there is the value of a setting."""
 
@@ -53,6 +55,13 @@ def _cluster_address(text: str | None) -> str | None:
     """Return where a Ray cluster is; None for an empty text."""
     if text and not re.fullmatch(r"auto|[^\s/]+:\d{1,5}", text):
         raise ValueError("must be `auto` or the address of a head such as `head:6379`")
+    return text or None
+
+
+def _store_address(text: str | None) -> str | None:
+    """Return the address of an object store; None for an empty text, as environment variables have it."""
+    if text and not STORE_URL.fullmatch(text):
+        raise ValueError("must be as `s3://bucket/models`, without keys")
     return text or None
 
 
@@ -157,6 +166,13 @@ class Settings(BaseSettings):
         description="Most memory of models, about: their files and 2 MB each. Those asked least recently go, and come "
         "back when they are asked; unset: half of the memory that there is.",
     )
+    store: Annotated[str | None, AfterValidator(_store_address)] = Field(
+        None,
+        description="Object store that the folder of published models is kept like: `s3://bucket/models`, `gs://`, "
+        "`az://` or `file:///folder`. What it has is fetched and verified, what is published here is put there; keys "
+        "come from the usual variables (`AWS_ACCESS_KEY_ID` and so on). Needs the extra `store`; unset: none.",
+    )
+    store_seconds: float = Field(10, gt=0, le=3600, description="Seconds between two looks at the object store.")
     map_in_place: bool = Field(
         False,
         description="Whether weights are mapped from the published files, not from a copy in the data folder: takes no "

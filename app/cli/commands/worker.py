@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.shared_options import FOLDER
+from app.core.background import BackgroundTasks
 from app.core.container_limits import spare_cores
 from app.core.exceptions import DatabaseUnavailable
 from app.core.logs.setup import log_to_stderr
@@ -53,8 +54,20 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
     with suppress(DatabaseUnavailable):  # told to stop before the database answered
         retry_while_unavailable(stores.prepare, stop)
         with closing_traces(open_tracing(settings.otlp_endpoint, "nextword-worker")) as tracing:
+            follow_store(settings, stop)
             build_worker(settings, stores, stop, tracing).run()
     stores.database.close()
+
+
+def follow_store(settings: Settings, stop: threading.Event) -> None:
+    """Keep the folder of published models and the object store of the settings alike, until told to stop."""
+    if settings.store is not None:
+        from app.storage.replication.object_store import ObjectStore
+        from app.storage.replication.replica import Replica
+
+        replica = Replica(ObjectStore(settings.store), settings.checkpoints)
+        arguments = (stop, "object store", replica.sync, settings.store_seconds)
+        threading.Thread(target=BackgroundTasks().repeat_until, args=arguments, daemon=True).start()
 
 
 def build_worker(settings: Settings, stores: Stores, stop: threading.Event, tracing: Tracing | None = None) -> Worker:

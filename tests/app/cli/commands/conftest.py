@@ -12,7 +12,7 @@ from app.cli.main import run
 from tests.helpers.command_line import Finished, Run
 from tests.helpers.serving import CHARACTERS, ngram, publish, recurrent
 
-WITHOUT_THREADS = ("models", "export", "import", "convert", "pull")
+WITHOUT_THREADS = ("models", "export", "import", "convert", "pull", "push")
 """Commands that compute nothing."""
 
 

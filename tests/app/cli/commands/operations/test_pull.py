@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from models.checkpoint.card import CARD_FILE
+from models.checkpoint.repository import list_checkpoints
 from tests.helpers.command_line import Run
 from tests.helpers.serving import ngram, publish, publish_mixture, serving, wait_for
 
@@ -70,3 +71,20 @@ def test_pull_reports_another_model_of_that_name(nextword: Run, offered: str, tm
     publish(tmp_path / "here", "one", ngram(order=1))
     pulled = nextword("pull", offered, "one", root=tmp_path / "here")
     assert (pulled.status, pulled.err) == (1, "nextword: one@1 is another model here\n")
+
+
+def test_pull_and_push_take_an_object_store(nextword: Run, tmp_path: Path) -> None:
+    store_url = f"file://{tmp_path}/store"
+    publish(tmp_path / "one", "words", ngram())
+    publish(tmp_path / "one", "other", ngram(order=1))
+    publish_mixture(tmp_path / "one", "mix", "words", "other")
+    pushed = nextword("push", "mix", store_url, root=tmp_path / "one")
+    assert pushed.out.splitlines() == [f"published {model}@1 in {store_url}" for model in ("words", "other", "mix")]
+    again = nextword("push", "other", store_url, root=tmp_path / "one")
+    assert again.out == f"there already: other@1 in {store_url}\n"
+    pulled = nextword("pull", store_url, "mix", "--quiet", root=tmp_path / "two")
+    assert pulled.out == f"copied mix@1 in {tmp_path / 'two' / 'mix' / '1'}\n"
+    assert [ref.id for ref in list_checkpoints(tmp_path / "two")] == ["mix@1", "other@1", "words@1"]
+    assert (
+        nextword("pull", store_url, "none", root=tmp_path / "two").err == f"nextword: there is no none in {store_url}\n"
+    )
