@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -29,11 +30,12 @@ class RayNodes:
 
     def __init__(self, python: str, count: int) -> None:
         command = [python, "-m", "benchmarks.scale._ray_nodes", str(count)]
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 closed by `close`
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
             text=True,
             env={**os.environ, **CODE},
         )
@@ -48,14 +50,17 @@ class RayNodes:
 
     def close(self) -> None:
         """End all nodes."""
-        with self._process:  # closes the pipes, and waits
+        with self._log, self._process:  # closes the pipes, and waits
             pass
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
         if not line:
-            raise RuntimeError("the simulated cluster has ended")
+            self._log.seek(0)
+            end = self._log.read()[-2000:]
+            self.close()
+            raise RuntimeError(f"the simulated cluster has ended: {end}")
         return line
 
 
