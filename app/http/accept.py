@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.http.request_body import strip_parameters
+
+def strip_parameters(content_type: str) -> str:
+    """Return a `Content-Type` in lower case, without parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def choose_media_type(accept: str, offered: Sequence[str]) -> str:

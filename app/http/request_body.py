@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from app.core.exceptions import RequestAbandoned
+from app.http.accept import strip_parameters
 from app.http.arriving_body import ArrivingBody
 
 Result = TypeVar("Result")
@@ -49,11 +50,6 @@ def charset(headers: Headers) -> str:
     """Return the charset that a body's type names; empty where it names none, or UTF-8 and so nothing new."""
     name = parse_options_header(headers.get("content-type"))[1].get(b"charset", b"").decode("latin-1")
     return "" if name.lower() in ("utf-8", "utf8") else name
-
-
-def strip_parameters(content_type: str) -> str:
-    """Return a `Content-Type` in lower case, without parameters."""
-    return content_type.partition(";")[0].strip().lower()
 
 
 def get_header(scope: Scope, name: bytes) -> str:

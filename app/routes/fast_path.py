@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core.request_facts import note_route
+from app.http.accept import strip_parameters
 from app.http.error_responses import HANDLED_ERRORS, handle_error
 from app.http.json_body import repair_json
-from app.http.request_body import JSON, get_header, strip_parameters
+from app.http.request_body import JSON, get_header
 from app.middleware.admission import MODEL_PREFIX
 from app.routes.dependencies import build_model_request
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app.schemas.base import LARGEST_INTEGER, NamedToken, QueryParameters, RequestBody, ResponseBody, Text
 from app.schemas.details.cards import ModelCard, ModelMetrics
+from models.checkpoint.model_name import NAME, VERSION
 from models.model import Capability
 from models.neural.config import NetworkFormat
 from models.ngram.config import ExportFormat
@@ -89,7 +90,12 @@ class ModelsQuery(QueryParameters):
     """Query parameters of a page of models."""
 
     limit: int | None = Field(None, ge=1, le=10_000, description="Most models in the answer; unset: all.")
-    after: str = Field("", max_length=100, description="Only models that come after this one, `name@version`.")
+    after: str = Field(
+        "",
+        max_length=100,
+        description="Only models that come after this one, `name@version`.",
+        json_schema_extra={"pattern": f"^({NAME.pattern}(@{VERSION.pattern})?)?$"},
+    )
 
 
 class VocabularyEntry(NamedToken):

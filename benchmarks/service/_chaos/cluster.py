@@ -47,6 +47,7 @@ class Cluster(Fleet):
         self._changing = threading.Lock()
         """Held while a process of ours is ended and begun again."""
         self._changing_database = threading.Lock()
+        self._is_stopping = False
         settings = {"NEXTWORD_WORKERS": str(SERVERS), "NEXTWORD_STOP_SECONDS": "5", "NEXTWORD_BODY_IDLE_SECONDS": "5"}
         environment = settings | ({} if clock is None else dict(clock.environment))
         self.log_path = folder / LOG_FILE
@@ -106,8 +107,14 @@ class Cluster(Fleet):
         """Begin again what ended by itself, as where the port was not free yet; service managers do so."""
         with self._changing:
             for name, process in list(self.processes.items()):
-                if process.poll() is not None:
+                if process.poll() is not None and not self._is_stopping:
                     self.begin(name)
+
+    def stop(self) -> None:
+        """End every process in order, for good."""
+        with self._changing:
+            self._is_stopping = True
+        super().stop()
 
     def crash_database(self, seconds: float) -> int:
         """End the database without a checkpoint and start it again; SQLite: lock its file for long. Returns 1."""
