@@ -48,9 +48,10 @@ def check_disk(folder: Path, tokens: int) -> None:
         )
 
 
-def train(text: Path, folder: Path, memory: int, threads: int, confined: bool) -> ProgramCost:
-    """Make a model of `text` within `memory` bytes."""
-    command = [sys.executable, "-m", "app.cli.main", "train", str(text), "--name", "grown", "--memory", str(memory)]
+def train(text: Path, folder: Path, memory: int | None, threads: int, confined: bool = False) -> ProgramCost:
+    """Make a model of `text` within `memory` bytes, None for no limit."""
+    command = [sys.executable, "-m", "app.cli.main", "train", str(text), "--name", "grown"]
+    command += [] if memory is None else ["--memory", str(memory)]
     command += ["--order", str(ORDER), "--pretokenized", "--empty-lines", "drop", "--validation-fraction", "0"]
     command += ["--threads", str(threads), "--checkpoints", str(folder / "models"), "--workdir", str(folder), "--quiet"]
     return run_program(command, folder, memory if confined else None)

@@ -40,6 +40,11 @@ EMPTY_INDEX = HashIndex(np.zeros(0, np.uint32), np.zeros(_MAX_CONTEXT_WORDS + 2,
 """Index without n-grams: every search is a binary search."""
 
 
+def index_bytes(trie: Trie) -> int:
+    """Return the size of the index of `trie`."""
+    return 8 * int(trie.levels["size"][2 : _MAX_CONTEXT_WORDS + 2].sum())
+
+
 def build_index(trie: Trie) -> HashIndex:
     """Index the bigrams and trigrams of `trie`, two slots for each."""
     sizes = [int(size) * 2 for size in trie.levels["size"][2 : _MAX_CONTEXT_WORDS + 2]]

@@ -21,7 +21,7 @@ from models.ngram.backoff_table import BackoffTable
 from models.ngram.config import NgramConfig
 from models.ngram.count_table import CountTable
 from models.ngram.explanation import explain_path
-from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index
+from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index, index_bytes
 from models.ngram.query import query_buffers
 from models.special_tokens import EOS
 from models.state import State
@@ -61,6 +61,8 @@ class NgramModel(LanguageModel):
     runs_inline = True
     has_matched_orders = True
     chunk_tokens = 65536
+    max_index_bytes = 1 << 62
+    """Most memory of the hash index; long texts are scored more slowly without it."""
 
     def __init__(self, ngram_config: NgramConfig, table: BackoffTable) -> None:
         self.ngram_config = ngram_config
@@ -129,7 +131,7 @@ class NgramModel(LanguageModel):
         return values, words
 
     def _is_worth_ranking(self, rows: int) -> bool:
-        """Return whether the bigrams are ranked, or would be in less time than all rows took that were asked for."""
+        """Return whether the bigrams are ranked, or would be in less time than rows have taken."""
         bigrams = self.table.order_sizes[1] if self.table.order > 1 else 0
         if "ranked_ngrams" in self.__dict__ or bigrams < RANKED_AT_ONCE:
             return True
@@ -154,8 +156,8 @@ class NgramModel(LanguageModel):
 
     @cached_property
     def hash_index(self) -> HashIndex:
-        """Hash index of bigrams and trigrams, for long texts; built when first needed."""
-        return build_index(self._trie)
+        """Hash index of bigrams and trigrams, for long texts; built when first needed, empty where it is too large."""
+        return build_index(self._trie) if index_bytes(self._trie) <= self.max_index_bytes else EMPTY_INDEX
 
     @cached_property
     def ranked_ngrams(self) -> top_k.RankedNgrams:

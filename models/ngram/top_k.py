@@ -56,7 +56,7 @@ def _end_of_children(trie: Trie, place: int) -> int:
 
 
 def _sort_by_logprob(trie: Trie, n: int, contexts: Int64Array, begin: int) -> Int64Array:
-    """Return n-grams of order n from place `begin` on, counted from there, by context, the most probable first."""
+    """Return places of order n, counted from `begin`, by context and then falling probability."""
     logprobs = np.empty(len(contexts), np.float32)
     copy_logprobs(trie, n, begin, logprobs)
     return np.lexsort((-logprobs, contexts))

@@ -108,7 +108,7 @@ def build(
         metrics["notes"] = notes
     if held_out is not None:
         measure = measure_reversed_units if recipe.reversed else measure_units
-        metrics |= yield from _measure(model, tokenizer, held_out, measure)
+        metrics |= yield from _measure(model, tokenizer, held_out, _trimming(measure, counter))
     if counts is not None and held_out is not None and recipe.is_refitted:
         del model  # measured, and as large as its counts
         yield Progress("counting", 0, 0)
@@ -140,7 +140,10 @@ def _estimate(recipe: Recipe, counts: Counts, tokenizer: Tokenizer, counter: Ngr
     """Estimate an n-gram model."""
     assert isinstance(recipe.model, NgramConfig)
     closed, scratch = tokenizer.config.closed, counter.scratch
-    return NgramModel(recipe.model, estimate_from_counts(recipe.model, counts, closed=closed, scratch=scratch))
+    model = NgramModel(recipe.model, estimate_from_counts(recipe.model, counts, closed=closed, scratch=scratch))
+    if scratch.is_limited:
+        model.max_index_bytes = scratch.room("a vocabulary of this size") // 2
+    return model
 
 
 def _estimation_notes(model: NgramModel, tokenizer: Tokenizer, counts: Counts | None) -> list[str]:
@@ -234,6 +237,25 @@ def _text_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.int
         return None
     before = np.concatenate([[newline], ids[:-1]])
     return np.flatnonzero((before == newline) | (before == EOS))
+
+
+def _trimming(measure: Measure, counter: NgramCounter) -> Measure:
+    """Return `measure` with a look at the memory after each step."""
+
+    def measure_and_trim(
+        model: LanguageModel, tokenizer: Tokenizer, text: Corpus
+    ) -> Generator[Progress, None, dict[str, dict[str, Any]]]:
+        steps = measure(model, tokenizer, text)
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as finished:
+                figures: dict[str, dict[str, Any]] = finished.value
+                return figures
+            counter.scratch.trim()
+            yield progress
+
+    return measure_and_trim
 
 
 def _measure(

@@ -1,0 +1,32 @@
+"""Training within a budget of memory: the process keeps to it, and the model is that of one without a budget."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from app.core.container_limits import parse_memory_size
+from benchmarks.scale.growth import check_disk, train
+from benchmarks.scale.text import DEFAULT_MODEL, TextGenerator
+
+TOKENS = int(os.environ.get("PROVE_SIZE_TOKENS", "5000000"))
+MEMORY = parse_memory_size(os.environ.get("PROVE_SIZE_MEMORY", "512M"))
+COMPARED_TOKENS = 20_000_000
+"""Tokens up to which the text is counted a second time, all in memory."""
+
+
+@pytest.mark.prove
+def test_training_keeps_within_its_memory(tmp_path: Path) -> None:
+    check_disk(tmp_path, TOKENS)
+    text = tmp_path / "text"
+    TextGenerator(DEFAULT_MODEL, TOKENS).write(text, TOKENS)
+    budgets = [MEMORY, None] if TOKENS <= COMPARED_TOKENS else [MEMORY]
+    costs = [train(text, tmp_path, budget, threads=2) for budget in budgets]
+    print(costs)
+    assert costs[0].peak <= MEMORY
+    weights = sorted((tmp_path / "models/grown").glob("*/weights.safetensors"))
+    assert len(weights) == len(budgets)
+    assert len({hashlib.sha256(file.read_bytes()).digest() for file in weights}) == 1
