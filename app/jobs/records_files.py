@@ -22,7 +22,7 @@ def model_fields(request: RecordsJob) -> dict[str, str]:
 
 
 def check_records_job(request: RecordsJob, served: Mapping[str, ServedModel]) -> None:
-    """Raise InvalidInput for a configuration that is not accepted, or that the models, by field, do not go with."""
+    """Raise InvalidInput for a configuration that the models, by field, do not go with."""
     by_name = {name: served[field] for field, name in model_fields(request).items()}
     config, models = request.selection(), request.models
     try:

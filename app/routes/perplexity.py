@@ -6,12 +6,13 @@ streamed back, a line each.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial, reduce
 from operator import add
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
+import orjson
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -47,10 +48,11 @@ from app.schemas.perplexity import (
 )
 from models.data.encoding_names import UTF_8
 from models.data.line_reader import EmptyLines
-from models.errors import InvalidInput, NextwordError
+from models.errors import InvalidInput, InvalidText, NextwordError
 from models.evaluation.evaluator import Evaluator
-from models.evaluation.metrics import Evaluation, Unit, evaluation_figures
-from models.evaluation.text_batch import evaluate_texts
+from models.evaluation.metrics import Evaluation, Unit, evaluation_figures, figure_columns
+from models.evaluation.text_batch import TextSums, evaluate_texts, sum_texts
+from models.utils.json_columns import format_objects
 
 router = APIRouter(prefix="/v1/models", tags=["score"])
 _Options: TypeAlias = PerplexityQuery | PerplexityRequest
@@ -183,13 +185,25 @@ def _evaluate_lines(
     """Evaluate records together: a line of JSON per line that is not blank, in order."""
     records = [_read_record(line, query) for line in lines if line.data is None or line.data.strip()]
     texts = [record.text for record in records if isinstance(record.text, str)]
-    evaluations = iter((yield from _evaluate_texts(request, query, texts)))
-    more = request.served.normalized_field
+    model, tokenizer = request.checkpoint.language_model, request.checkpoint.tokenizer
+    unit, empty_lines, ends = _chosen(request, query)
+    sums = yield from sum_texts(model, tokenizer, texts, unit, empty_lines, request.runtime, **ends)
+    outcomes = iter(_outcomes(sums, _make_evaluator(request, query).nothing, request.served.normalized_field))
     results = (
-        _result_line(record, next(evaluations) if isinstance(record.text, str) else record.text, more)
-        for record in records
+        _result_line(record, next(outcomes) if isinstance(record.text, str) else record.text) for record in records
     )
     return b"".join(results)
+
+
+def _outcomes(sums: TextSums, nothing: Evaluation, more: dict[str, Any]) -> Iterator[bytes | InvalidText]:
+    """Yield the figures of each text as fields of a JSON object, or why it has none."""
+    fields = {"empty_lines": nothing.empty_lines, "bos": nothing.bos, "eos": nothing.eos, "adaptive": nothing.adaptive}
+    same = b"," + orjson.dumps({**fields, "unit": nothing.unit, **more})[1:]
+    columns = figure_columns(sums.sums)
+    for i, (logprob, content) in enumerate(zip(columns["logprob"], format_objects(columns), strict=True)):
+        error = sums.errors.get(i)
+        zero = b',"zero_probability":true' if logprob is None else b""
+        yield error if error is not None else content[1:-1] + zero + same
 
 
 class _ReadRecord(NamedTuple):
@@ -212,13 +226,11 @@ def _read_record(line: RecordLine, query: PerplexityQuery) -> _ReadRecord:
         return _ReadRecord(line, own, error)
 
 
-def _result_line(record: _ReadRecord, outcome: Evaluation | NextwordError, more: dict[str, Any]) -> bytes:
-    """Return a line of a record's figures, or of an error in their place."""
+def _result_line(record: _ReadRecord, outcome: bytes | NextwordError) -> bytes:
+    """Return a line of a record's fields and figures, or of an error in their place."""
     try:
-        if isinstance(outcome, Evaluation):
-            record.own.update(_evaluation_content(outcome))
-            record.own.update(more)
-            return record_line(record.own)
+        if isinstance(outcome, bytes):
+            return record_line(record.own)[:-2] + (b"," if record.own else b"") + outcome + b"\n"
         return _error_line(record.line, record.own, outcome)
     except RecursionError:
         error = InvalidInput("record", f"line {record.line.number} is nested too deep")

@@ -114,10 +114,10 @@ class FileStore:
                 return self._store(connection, upload.path, names, {"bytes": size, "api_key": owner}, text)
 
     def store_result(self, path: Path, filename: str, digest: ResultDigest, job_id: str) -> StoredFile:
-        """Store a file that a job has made, which is moved away; the same bytes under the same name are the same file.
+        """Store a file that a job has made, which is moved away.
 
-        It counts as one of the job's API key. May be repeated after an error. Raises DiskFull, and OSError where it
-        cannot be moved.
+        The same bytes under the same name are the same file. It counts as one of the job's API key. May be repeated
+        after an error. Raises DiskFull, and OSError where it cannot be moved.
         """
         names = {"sha256": digest.sha256, "filename": filename, "purpose": RESULT_PURPOSE}
         with raising_disk_full():

@@ -1,4 +1,4 @@
-"""Work of the jobs `score` and `select`: records of files scored in blocks, and files of those that are kept.
+"""Work of the jobs `score` and `select`: records scored in blocks, and files of those kept.
 
 Blocks lie in the working directory, from which another attempt takes them over; see `workspaces`.
 """

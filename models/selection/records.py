@@ -7,8 +7,8 @@ its other fields stay as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -50,23 +50,6 @@ def parse_lines(lines: Sequence[bytes | None], first_line: int, kind: RecordForm
         records.texts.append(text)
         records.numbers.append(number)
     return records
-
-
-def format_scores(columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
-    """Return the scores of each record as a JSON object, from columns [N] by name.
-
-    >>> format_scores({"perplexity": [2.5, None], "label": ["a", "b"]})
-    [b'{"perplexity":2.5,"label":"a"}', b'{"perplexity":null,"label":"b"}']
-    """
-    template = b"{%b}" % b",".join(orjson.dumps(name) + b":%b" for name in columns)
-    return [template % row for row in zip(*map(_format_cells, columns.values()), strict=True)]
-
-
-def _format_cells(column: Sequence[Any]) -> list[bytes]:
-    """Return values as JSON; numbers by one call for all of them, which is quicker than one for each."""
-    if any(isinstance(value, str) for value in column):
-        return [orjson.dumps(value) for value in column]
-    return orjson.dumps(column)[1:-1].split(b",") if column else []
 
 
 def scored_line(line: bytes, kind: RecordFormat, text: str, scores: bytes) -> bytes:

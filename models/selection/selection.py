@@ -21,10 +21,11 @@ from models.selection.block_folder import MAX_TOLD_ERRORS, BlockEntry, BlockFold
 from models.selection.config import RecordFormat, SelectionConfig
 from models.selection.measures import Figures, Measure
 from models.selection.outputs import open_outputs, output_paths
-from models.selection.records import ParsedRecords, error_line, format_scores, parse_lines, scored_line
+from models.selection.records import ParsedRecords, error_line, parse_lines, scored_line
 from models.selection.rules import DROPPED, Rule, fit_rule, make_rule
 from models.selection.sources import Block, read_blocks, record_format
 from models.utils.arrays import Float64Array, Int32Array
+from models.utils.json_columns import format_objects
 from models.utils.parallel import parallel_imap
 from models.utils.progress import Progress, run_to_completion
 from models.utils.regular_files import open_regular
@@ -174,7 +175,7 @@ def _lines(
     rows: Sequence[int],
 ) -> Iterator[bytes]:
     """Yield the lines of some records as they are written."""
-    scores = format_scores(figures.columns) if config.scores else []
+    scores = format_objects(figures.columns) if config.scores else []
     for i in rows:
         line, text = records.lines[i], records.texts[i]
         if not config.scores:

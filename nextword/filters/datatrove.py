@@ -15,7 +15,9 @@ BATCH_DOCUMENTS = 256
 
 
 class NextwordFilter(BaseFilter):
-    """Pipeline step that scores documents, puts the scores into their metadata, and drops what the rule does not keep.
+    """Pipeline step that scores documents and drops those that a rule does not keep.
+
+    Scores become metadata of the documents.
 
     Documents that cannot be scored are dropped with the reason `error`, others with the name of the rule; statistics
     and an `exclusion_writer` count and write them by that.

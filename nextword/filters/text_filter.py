@@ -29,9 +29,10 @@ class JudgedText:
 
 @dataclass(frozen=True)
 class TextFilter:
-    """A rule of which texts are kept, by the figures of published models, which are loaded when first needed.
+    """A rule of which texts are kept, by the figures of published models.
 
-    It can be sent to other processes, each of which loads the models for itself; their memory is shared.
+    The models are loaded when they are first needed. The filter can be sent to other processes, each of which loads the
+    models for itself; their memory is shared.
 
     >>> keep = TextFilter("gutenberg-kn", config={"max": 3.0})
     >>> [text.is_kept for text in keep.judge(["It was the best of times.", "jfk dls qpw zzx vbn"])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,10 @@ from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFo
 from models.data.labelled.nbest import read_nbest
 from models.data.word_vectors import WordVectorFile
 from models.recipes.task_examples import read_examples
+from models.selection.records import error_line, parse_lines, scored_line
+from models.selection.sources import read_blocks
 from models.tokenization.config import TokenizerConfig
+from models.utils.compression import compress_block
 from tests.parsers.parser import Parser, require
 
 _LABELLED: list[tuple[str, LabelledFormat | TaggedFormat | QuestionFormat, str, bytes]] = [
@@ -135,6 +139,22 @@ def _read_upload(path: Path) -> None:
             upload.finish()
 
 
+def _record_samples(_: Path) -> list[bytes]:
+    lines = b'{"id": 1, "text": "the cat sat"}\n{"text": 3}\n\n{"text": "\xc3\xa9", "scores": {}}'
+    return [lines, gzip.compress(lines), compress_block(lines, 1)]
+
+
+def _read_records(path: Path) -> None:
+    for block in read_blocks([path], "jsonl", 16):
+        records = parse_lines(block.lines, block.first_line, "jsonl", "text")
+        for i, (line, text, number) in enumerate(zip(records.lines, records.texts, records.numbers, strict=True)):
+            error = records.errors.get(i)
+            scored = (
+                error_line(line, "jsonl", text, number, error) if error else scored_line(line, "jsonl", text, b"{}")
+            )
+            require("scores" in json.loads(scored), "a record without scores")
+
+
 PARSERS = [
     *(
         Parser(
@@ -166,6 +186,7 @@ PARSERS = [
         _read_array,
         "input.npy",
     ),
+    Parser("records", "models.selection", "upload, file", "json", _record_samples, _read_records, "input.jsonl"),
     Parser("plain text", "models.data.line_reader", "upload, file", "bytes", _text_samples, _read_text),
     Parser("upload", "app.storage.upload", "request", "bytes", _upload_samples, _read_upload),
 ]

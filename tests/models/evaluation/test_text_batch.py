@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.errors import InvalidText
 from models.evaluation import text_batch
 from models.evaluation.evaluator import evaluate
-from models.evaluation.metrics import Evaluation
-from models.evaluation.text_batch import evaluate_texts
+from models.evaluation.metrics import Evaluation, evaluation_figures, figure_columns
+from models.evaluation.text_batch import evaluate_texts, sum_texts
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
@@ -75,3 +75,18 @@ def test_evaluate_texts_takes_a_long_text_alone(monkeypatch: pytest.MonkeyPatch)
     texts = ["the cat", "a", "the cat saw a bird .", "zebra", ""]
     together = run_to_completion(evaluate_texts(*CASES["words"], texts, "lines"))
     assert [getattr(outcome, "token_count", None) for outcome in together] == [3, 2, 7, 2, None]
+
+
+@pytest.mark.parametrize("case", ["words", "zeros"])
+def test_figure_columns_are_the_figures_of_each_text(case: str) -> None:
+    sums = run_to_completion(sum_texts(*CASES[case], TEXTS, "lines"))
+    columns = figure_columns(sums.sums)
+    outcomes = run_to_completion(evaluate_texts(*CASES[case], TEXTS, "lines"))
+    for i, outcome in enumerate(outcomes):
+        if isinstance(outcome, InvalidText):
+            assert str(sums.errors[i]) == str(outcome)
+            continue
+        figures = evaluation_figures(outcome)
+        assert all(columns[name][i] == figures[name] for name in columns.keys() & figures.keys())
+        assert columns["characters"][i] == outcome.characters
+        assert columns["logprob"][i] == (None if figures.get("zero_probability") else outcome.logprob)
