@@ -34,8 +34,9 @@ install: $(VENV)/.installed ## make .venv with the `nextword` command in it
 serve: install ## serve the shipped checkpoints on 127.0.0.1:8000 (HOST, PORT, CHECKPOINTS, DATA)
 	@exec $(BIN)/nextword serve $(SERVE_OPTIONS)
 
+# Two processes share the files out: a test waits for servers, jobs and browsers as long as it computes.
 test: $(VENV)/.installed-dev ## run the tests
-	$(BIN)/python -m pytest -m "not prove"
+	$(BIN)/python -m pytest -m "not prove" --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.installed-dev ## lint, formatting, types and who may import whom
 	$(BIN)/ruff check .

@@ -7,12 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.app.openapi.error_check import UNDOCUMENTED
 from tests.helpers.composition import compose_command
 from tests.helpers.databases import database, database_url, empty_url, migrated, migrated_postgresql, postgresql
 
 __all__ = ["compose_command", "database", "database_url", "empty_url", "migrated", "migrated_postgresql", "postgresql"]
+
+# A busy machine is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

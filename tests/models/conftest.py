@@ -1,14 +1,9 @@
 """Settings for all tests of models."""
 
 import torch
-from hypothesis import HealthCheck, settings
 
 from models.threads import set_thread_count
 
 # On tensors this small threads only wait for each other, and where they outnumber the cores they wait for long.
 set_thread_count(1)
 assert torch.get_num_threads() == 1  # torch was loaded before, so that training keeps to it too
-
-# A busy machine is no failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
