@@ -156,7 +156,7 @@ class NgramModel(LanguageModel):
 
     @cached_property
     def hash_index(self) -> HashIndex:
-        """Hash index of bigrams and trigrams, for long texts; built when first needed, empty where it is too large."""
+        """Hash index of bigrams and trigrams, for long texts, built when first needed; empty if too large."""
         return build_index(self._trie) if index_bytes(self._trie) <= self.max_index_bytes else EMPTY_INDEX
 
     @cached_property

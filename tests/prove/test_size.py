@@ -1,4 +1,4 @@
-"""Training within a budget of memory: the process keeps to it, and the model is that of one without a budget."""
+"""Training within a budget of memory: the process keeps to it, and the model is the same."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import pytest
 
 from models.ngram import query
 from models.ngram.config import NgramConfig
-from models.ngram.hash_index import EMPTY_INDEX, build_index
+from models.ngram.hash_index import EMPTY_INDEX, build_index, index_bytes
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
@@ -48,3 +48,11 @@ def test_hash_index_has_a_slot_for_each_bigram_and_trigram() -> None:
     table = estimate_model(LINES, NgramConfig(4), SIZE).table
     index = build_index(table.trie)
     assert np.count_nonzero(index.slots) == sum(table.order_sizes[1:3])
+
+
+def test_hash_index_is_left_out_where_it_is_too_large() -> None:
+    model = estimate_model(LINES, NgramConfig(3), SIZE)
+    expected = index_bytes(model.table.trie)
+    assert build_index(model.table.trie).slots.nbytes == expected
+    model.max_index_bytes = expected - 1
+    assert model.hash_index is EMPTY_INDEX
