@@ -64,9 +64,13 @@ UNJUDGED: dict[str, tuple[str, ...]] = {
 a list is judged item by item, so that a bad item costs an error in its place and no refusal."""
 
 
+PATIENCE = ("--request-timeout", "60")
+"""Seconds that an answer may take, of thousands of tokens on a busy machine."""
 VOCABULARY_SIZE = 10_000
 """Tokens of the model that the examples ask; no schema can say which ids are beyond a vocabulary."""
-JUDGED_BY_THE_MODEL = ("dimensions", "keystrokes", "logit_bias", "spans", "shortlist", "top_logprobs")
+JUDGED_BY_THE_MODEL = (
+    *("dimensions", "keystrokes", "logit_bias", "logprobs", "spans", "shortlist", "suffix", "top_logprobs"),
+)
 """Fields whose values must fit the model, the text or another field."""
 
 
@@ -116,7 +120,7 @@ def fuzz(document: JsonObject, url: str, folder: Path, *options: str, seconds: f
     (folder / "hooks.py").write_text(HOOKS)
     (folder / "schemathesis.toml").write_text("\n".join(configuration(content)))
     command = [python, "-m", "schemathesis.cli", "run", "openapi.json", "--url", url, "--seed", "1", "--no-color"]
-    checks = ["--exclude-checks", SKIPPED_CHECKS, "--continue-on-failure", "--warnings", "off"]
+    checks = ["--exclude-checks", SKIPPED_CHECKS, "--continue-on-failure", "--warnings", "off", *PATIENCE]
     run = subprocess.run([*command, *checks, *options], cwd=folder, capture_output=True, text=True, timeout=seconds)
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
     return run.stdout
