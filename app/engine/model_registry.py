@@ -171,6 +171,8 @@ class ModelRegistry:
             for gone in self._fingerprints.keys() - found.keys():
                 if parse_model(gone)[0] not in unlisted:
                     self._forget(gone)
+            if self.has_scanned:  # nobody shall wait for what is gone
+                self._publish()
         parts = {name: self._own_fingerprint_and_members(entry) for name, entry in found.items()}
         prints = {name: joint_fingerprint(name, parts) for name in found}
         changed = _newest_first(entry for name, entry in found.items() if self._has_changed(name, prints[name]))
@@ -203,7 +205,8 @@ class ModelRegistry:
         They are those in memory, broken ones, which may be mended, pinned ones, new versions of what is in memory, and
         as many others as are to be loaded ahead.
         """
-        loaded = self._memory.loaded
+        with self._state_lock:
+            loaded = dict(self._memory.loaded)
         names = {served.ref.name for served in loaded.values()}
         room = math.inf if self._limits.preload is None else self._limits.preload - len(loaded)
         awaited = []
