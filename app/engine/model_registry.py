@@ -18,11 +18,10 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 
 from app.core.exceptions import ModelLoading
-from app.engine.fingerprint import Fingerprint, joint_fingerprint, own_fingerprint
+from app.engine.fingerprint import CardCatalogue, Fingerprint, is_linked
 from app.engine.model_memory import UNLIMITED, MemoryLimits, ModelMemory
 from app.engine.snapshot import PublishedModel, ServedModel, Snapshot
-from models.checkpoint.card import CARD_FILE, Card
-from models.checkpoint.families import FAMILIES, capabilities_of, precision_of
+from models.checkpoint.families import FAMILIES
 from models.checkpoint.load import Checkpoint, Families
 from models.checkpoint.model_name import near_names, parse_model
 from models.checkpoint.repository import CheckpointRef, scan_checkpoints, was_deleted
@@ -50,10 +49,9 @@ class ModelRegistry:
         self._root = root
         self._load = load
         self._limits = limits
-        self._families = families
         self._memory = ModelMemory(limits)
         self._fingerprints: dict[str, tuple[Fingerprint, ...]] = {}
-        self._cards: dict[str, tuple[Fingerprint, Card | None]] = {}
+        self._cards = CardCatalogue(families)
         self._idle: dict[str, PublishedModel] = {}
         """Models that can be asked, by their cards, whether they are in memory or not."""
         self._problems: dict[str, str] = {}
@@ -173,8 +171,7 @@ class ModelRegistry:
                     self._forget(gone)
             if self.has_scanned:  # nobody shall wait for what is gone
                 self._publish()
-        parts = {name: self._own_fingerprint_and_members(entry) for name, entry in found.items()}
-        prints = {name: joint_fingerprint(name, parts) for name in found}
+        prints = self._cards.look_at(refs)
         changed = _newest_first(entry for name, entry in found.items() if self._has_changed(name, prints[name]))
         pending = self._awaited(changed)
         # Members before what is made of them, which then shares their weights.
@@ -211,7 +208,7 @@ class ModelRegistry:
         room = math.inf if self._limits.preload is None else self._limits.preload - len(loaded)
         awaited = []
         for entry in changed:
-            is_due = entry.id in loaded or entry.id in self._problems or self._describe(entry) is None
+            is_due = entry.id in loaded or entry.id in self._problems or self._cards.describe(entry) is None
             if is_due or self._is_pinned(entry) or (self.has_scanned and entry.name in names) or room > 0:
                 awaited.append(entry)
                 room -= entry.id not in loaded
@@ -221,36 +218,10 @@ class ModelRegistry:
         """Return whether a version, or its name, is pinned."""
         return not self._limits.pinned.isdisjoint((entry.id, entry.name))
 
-    def _describe(self, entry: CheckpointRef) -> PublishedModel | None:
-        """Return what the card of a version tells; None where only loading it can say what is wrong with it."""
-        card = self._cards[entry.id][1]
-        if card is None or card.kind not in self._families or _is_linked(entry):
-            return None
-        precision = precision_of([part.kind for part in self._parts(card)], self._families)
-        return PublishedModel(entry, card, capabilities_of(card, self._families), precision)
-
-    def _parts(self, card: Card) -> list[Card]:
-        """Return a card and those of all that its model is made of, as far as they are known."""
-        parts, names = [card], [member.model for member in card.members]
-        for name in names:  # which grows meanwhile; no name is met twice, whatever a card says
-            part = self._cards.get(name, ((), None))[1]
-            if part is not None:
-                parts.append(part)
-                names += [member.model for member in part.members if member.model not in names]
-        return parts
-
     def _note_published(self, entry: CheckpointRef) -> None:
         """Keep what the card of a changed version tells, which requests can then have loaded."""
-        if published := self._describe(entry):
+        if published := self._cards.describe(entry):
             self._idle[entry.id] = published
-
-    def _own_fingerprint_and_members(self, entry: CheckpointRef) -> tuple[Fingerprint, tuple[str, ...]]:
-        """Return the fingerprint of a checkpoint's files and its members; read its card only after a change."""
-        own = own_fingerprint(entry.path)
-        known = self._cards.get(entry.id)
-        if known is None or known[0] != own:
-            known = self._cards[entry.id] = own, _read_card(entry)
-        return own, tuple(member.model for member in known[1].members) if known[1] else ()
 
     def _load_asked(self, model: str) -> ServedModel | None:
         """Load a version that requests wait for, in the thread that loads; None where it cannot be used."""
@@ -322,8 +293,9 @@ class ModelRegistry:
     def _forget(self, name: str) -> None:
         logger.info("%s is gone", name)
         del self._fingerprints[name]
-        for known in (self._cards, self._idle, self._problems, self._retry_at):
+        for known in (self._idle, self._problems, self._retry_at):
             known.pop(name, None)
+        self._cards.forget(name)
         self._memory.remove(name)
 
     def _publish(self) -> None:
@@ -347,22 +319,9 @@ def _newest_match(model: str, names: Iterable[str]) -> str | None:
     return max(meant, key=lambda name: parse_model(name)[1] or 0, default=None)
 
 
-def _read_card(entry: CheckpointRef) -> Card | None:
-    """Return the card of a version; None where it cannot be read."""
-    try:
-        return Card.read(entry.path / CARD_FILE)
-    except CheckpointDamaged:
-        return None
-
-
-def _is_linked(entry: CheckpointRef) -> bool:
-    """Return whether a version lies in a link: what it leads to is not in our hands."""
-    return entry.path.parent.is_symlink() or entry.path.is_symlink()
-
-
 def _check_own_folder(entry: CheckpointRef) -> None:
     """Raise CheckpointDamaged for a version in a link."""
-    if _is_linked(entry):
+    if is_linked(entry):
         folder = entry.path.parent if entry.path.parent.is_symlink() else entry.path
         raise CheckpointDamaged(f"{folder} is a link: a version must be a directory of its own")
 
