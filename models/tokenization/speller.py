@@ -19,6 +19,8 @@ from models.utils.arrays import ByteArray, Float64Array, Int64Array
 _END = 256
 """Symbol that stands before the first byte of a spelling and behind its last one."""
 _SYMBOLS = 257
+_COUNTED_WORDS = 1 << 14
+"""Words whose bigrams are counted at once: some megabytes."""
 
 
 class Speller:
@@ -35,9 +37,10 @@ class Speller:
     """
 
     def __init__(self, words: Sequence[str]) -> None:
-        before, after = _bigrams(words)
         counts = np.zeros((_SYMBOLS, _SYMBOLS))
-        np.add.at(counts, (before, after), 1)
+        for begin in range(0, len(words), _COUNTED_WORDS):
+            before, after = _bigrams(words[begin : begin + _COUNTED_WORDS])
+            np.add.at(counts, (before, after), 1)
         unigrams = _interpolated(counts.sum(axis=0), np.full(_SYMBOLS, 1 / _SYMBOLS))
         self._logprobs: NDArray[np.float64] = np.log(_interpolated(counts, unigrams))
 

@@ -97,7 +97,6 @@ def _measure_text(
     checkpoint: Checkpoint, files: tuple[Path, ...], values: dict[str, Any], bar: ProgressBar
 ) -> dict[str, Any]:
     """Return the figures of a language model on one text."""
-    from models.composite.dynamic_evaluation import make_dynamic
     from models.data.paragraph_reader import open_reader
     from models.data.sentence_marks import split_off_marks
     from models.data.text_files import clean_blocks
@@ -112,6 +111,8 @@ def _measure_text(
     unit: Unit = values["unit"] or ("lines" if tokenizer.config.has_lines and dynamic is None else "document")
     scorer = checkpoint.language_model
     if dynamic is not None:
+        from models.composite.dynamic_evaluation import make_dynamic  # loads torch
+
         scorer = make_dynamic(scorer, parse_config(DynamicConfig, {"rule": dynamic, **options}), unit)
     elif options:
         raise InvalidInput(next(iter(options)), "is for --dynamic only")

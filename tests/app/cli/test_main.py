@@ -42,6 +42,14 @@ def test_help_of_commands_and_the_list_of_models_import_no_library_that_computes
     assert "words@1" in process.stdout
 
 
+def test_evaluate_of_an_ngram_model_does_not_import_torch(tmp_path: Path) -> None:
+    publish(tmp_path, "words", ngram())
+    (tmp_path / "text").write_text("the cat\n")
+    line = ["evaluate", "words", str(tmp_path / "text"), "--checkpoints", str(tmp_path), "--quiet"]
+    code = f"import sys; from app.cli.main import run; assert run({line}) == 0; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
 def test_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["trian"]) == 2
     assert capsys.readouterr().err == "nextword: No such command 'trian'.\n"
