@@ -35,7 +35,7 @@ def test_own_fields_lose_nothing_and_never_take_a_reserved_name(record: dict, ke
         (b'{"a": "\xff"}', "is not JSON: it is not in UTF-8; it looks like Latin-1$"),
         ('{"a": "café"}'.encode("utf-16"), "; it looks like UTF-16$"),
         ('{"a": "café"}'.encode("utf-16-le"), "; it looks like UTF-16$"),
-        (gzip.compress(b"{}"), "; it looks like gzip data: decompress it first$"),
+        (gzip.compress(b"{}", mtime=0), "; it looks like gzip data: decompress it first$"),
         (b"[1]", 'must be an object with a string as "text"'),
         (b"null", 'must be an object with a string as "text"'),
     ],
