@@ -74,7 +74,10 @@ def test_raw_text_may_be_in_any_encoding(client: httpx.Client, model: str, encod
     ("content", "message"),
     [
         (b"le caf\xe9 est ferm\xe9\n", "byte 6 (from 0) is not; it looks like Latin-1"),
-        (gzip.compress(PLAIN.encode(), mtime=0), "byte 1 (from 0) is not; it looks like gzip data: decompress it first"),
+        (
+            gzip.compress(PLAIN.encode(), mtime=0),
+            "byte 1 (from 0) is not; it looks like gzip data: decompress it first",
+        ),
         (
             PLAIN.encode("utf-16-le"),
             'it looks like UTF-16 without a byte order mark: say so with `encoding` "utf-16-le"',
