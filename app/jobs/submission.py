@@ -7,6 +7,7 @@ other versions by the time the job runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -26,8 +27,8 @@ from app.jobs.estimates.resource_estimate import (
 from app.jobs.estimates.resources import ResourceEstimate, ResourceLimits
 from app.jobs.estimates.selection_estimate import estimate_selection
 from app.jobs.estimates.task_estimate import estimate_task
-from app.jobs.estimates.text_sample import sample_size
-from app.jobs.estimates.text_size import TextSize, guess_size
+from app.jobs.estimates.text_sample import sample_examples, sample_size
+from app.jobs.estimates.text_size import TextSize, guess_examples, guess_size
 from app.jobs.job import NewJob
 from app.jobs.labelled_files import check_if_small, check_nbest_if_small, check_small_files
 from app.jobs.records_files import check_encoding_of_records, check_records_job, model_fields
@@ -55,6 +56,7 @@ from models.ngram.formats.model_file import check_model_file
 from models.recipes.compose import make_composite
 from models.recipes.initial_weights import model_weights
 from models.recipes.recipe import Recipe
+from models.recipes.task_recipe import TaskRecipe
 
 
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
@@ -159,10 +161,12 @@ class JobSubmission:
             origin = self._resolve_model("initialize_from", request.initialize_from)
             resolved = {"initialize_from": origin.id}
         recipe = request.recipe(Path, None if origin is None else origin.checkpoint.path)
-        sizes = {file: self._file_bytes("training_file", file) for file in request.training_files}
+        for file_id in request.training_files:
+            self._file_bytes("training_file", file_id)
         for field, file in {"validation_file": request.validation_file, **request.more_files}.items():
             self._file_bytes(field, file)
-        estimate = estimate_task(recipe, sum(sizes.values()), self.settings.job_threads or spare_cores())
+        text, threads = self._examples_size(recipe, request.training_files), self.settings.job_threads
+        estimate = estimate_task(recipe, text, threads or spare_cores())
         self._limits.check(estimate)
         if origin is not None and recipe.encoder is not None:  # it must fit
             model_weights(recipe, recipe.encoder, origin.checkpoint)
@@ -275,6 +279,12 @@ class JobSubmission:
         if file_vocabulary is None:
             size = sample_size(recipe, self.files.path(file_id), file.content_bytes, seekable=file.text_bytes is None)
         return size or guess_size(recipe, file.content_bytes, file_vocabulary)
+
+    def _examples_size(self, recipe: TaskRecipe, file_ids: Sequence[str]) -> TextSize:
+        """Return the size of a task's examples, from a sample where one can be read."""
+        first, size = self.files.get(file_ids[0]), sum(self.files.get(file_id).content_bytes for file_id in file_ids)
+        sampled = sample_examples(recipe, self.files.path(first.id), first.filename, size)
+        return sampled or guess_examples(recipe, size)
 
     def _file_bytes(self, field: str, file_id: str | None) -> int:
         """Return the size of what a file holds, decompressed; 0 where none is given."""

@@ -28,8 +28,10 @@ from app.worker.launchers.subprocess_launcher import CHILD_COMMAND, child_enviro
 from app.worker.run_protocol import InputFile, RunSpec
 from models.checkpoint.card import CARD_FILE
 
-LSTM: dict[str, Any] = {"layers": 1, "embedding_size": 64, "hidden_size": 64, "epochs": 0.05}
+LSTM: dict[str, Any] = {"layers": 1, "embedding_size": 64, "hidden_size": 64, "epochs": 0.3}
+LARGE: dict[str, Any] = {"layers": 2, "embedding_size": 200, "hidden_size": 200, "epochs": 0.2}
 SMALL: dict[str, Any] = {"encoder": {"hidden_size": 64, "embedding_size": 64}, "training": {"epochs": 1}}
+MB = 1_000_000
 LABELLED = {"columns": ["label", "text"]}
 
 
@@ -39,6 +41,8 @@ class Case(NamedTuple):
     texts: tuple[str, ...]
     request: dict[str, Any]
     suffix: str = "txt"
+    most_bytes: int = 1 << 40
+    """Bytes of the texts that are read, up to the end of a line."""
 
 
 WIKITEXT, PTB, SHAKESPEARE = ("wikitext-2/train.txt",), ("ptb/ptb.train.txt",), ("tinyshakespeare/input.txt",)
@@ -55,18 +59,18 @@ CASES: dict[str, Case] = {
         PTB, {"kind": "ngram", "config": {"order": 4}, "tokenizer": {"kind": "bpe", "max_size": 4000}}
     ),
     "ngram-5-memory": Case(WIKITEXT, {"kind": "ngram", "config": {"order": 5}, "memory": "600M"}),
-    "lstm": Case(PTB, {"kind": "lstm", "config": LSTM}),
-    "lstm-sampled": Case(WIKITEXT, {"kind": "lstm", "config": LSTM | {"sampled_words": 1000}}),
-    "lstm-2-layers": Case(
-        PTB, {"kind": "lstm", "config": {"layers": 2, "embedding_size": 200, "hidden_size": 200, "epochs": 0.02}}
-    ),
+    "lstm": Case(PTB, {"kind": "lstm", "config": LSTM}, most_bytes=MB),
+    "lstm-sampled": Case(WIKITEXT, {"kind": "lstm", "config": LSTM | {"sampled_words": 1000}}, most_bytes=MB),
+    "lstm-2-layers": Case(PTB, {"kind": "lstm", "config": LARGE}, most_bytes=MB),
     "gru-characters": Case(
         SHAKESPEARE,
         {"kind": "gru", "config": LSTM | {"hidden_size": 256}, "tokenizer": {"kind": "character"}},
+        most_bytes=MB // 4,
     ),
-    "feedforward": Case(PTB, {"kind": "feedforward", "config": LSTM | {"hidden_size": 100, "epochs": 0.1}}),
+    "feedforward": Case(PTB, {"kind": "feedforward", "config": LSTM | {"hidden_size": 100}}, most_bytes=MB),
     "classifier": Case(("sst2/train.tsv",), {"kind": "classifier", "format": LABELLED, **SMALL}, "tsv"),
     "naive-bayes": Case(("sst2/train.tsv",), {"kind": "naive_bayes", "format": LABELLED}, "tsv"),
+    "logistic-regression": Case(("sst2/train.tsv",), {"kind": "logistic_regression", "format": LABELLED}, "tsv"),
     "tagger": Case(("masc/train.txt",), {"kind": "tagger", "format": {"format": "masc"}, **SMALL}),
     "hmm-tagger": Case(("masc/train.txt",), {"kind": "hmm_tagger", "format": {"format": "masc"}}),
     "fill-in": Case(
@@ -112,9 +116,9 @@ def measure(case: Case, corpora: Path) -> tuple[Figures, Figures]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         text = folder / f"text.{case.suffix}"
-        with text.open("wb") as file:
-            for path in (path for pattern in case.texts for path in sorted(corpora.glob(pattern))):
-                file.write(path.read_bytes())
+        paths = (path for pattern in case.texts for path in sorted(corpora.glob(pattern)))
+        content = b"".join(path.read_bytes() for path in paths)
+        text.write_bytes(content[: content.rfind(b"\n", 0, case.most_bytes) + 1])
         return estimate(case, text, folder), run(case, text, folder)
 
 

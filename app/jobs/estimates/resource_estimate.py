@@ -32,10 +32,20 @@ IMPORT_BYTES_PER_NGRAM = 250
 """Peak bytes of an import per n-gram, while all are sorted and linked."""
 IMPORT_SECONDS_PER_NGRAM = 1e-5
 """Seconds of an import per n-gram."""
-FLOPS_PER_THREAD = 2e10
-"""Floating-point operations per second of one thread in training."""
+FLOPS_PER_THREAD = 2e11
+"""Floating-point operations per second of one thread in matrix products."""
+SECONDS_PER_STEP = 20e-6
+"""Seconds that a token takes in a layer, forward and back, beside the matrix products."""
+SECONDS_PER_LOGIT = 6e-9
+"""Seconds that a word of the vocabulary takes in the softmax of a token, forward and back."""
+EVALUATION_SHARE = 0.5
+"""Time that a token takes when it is only scored, as a share of that in training."""
+TORCH_BYTES = 75 << 20
+"""Memory of torch that is only taken when a network computes."""
 MEMORY_BYTES_PER_SECOND = 5e9
 """Bytes per second that one thread reads or writes in memory."""
+_MEASURED_PASSES = 4
+"""Passes over the text held out that measure the finished model: in both units, in float32 and in int8."""
 _GATE_COUNTS = {"rnn": 1, "gru": 3, "lstm": 4, "feedforward": 1}
 """Matrices of a layer, by kind of network."""
 
@@ -45,7 +55,7 @@ def estimate_training(recipe: Recipe, text: TextSize, threads: int) -> ResourceE
     with refuse_overflow():
         if isinstance(recipe.model, NgramConfig):
             return _estimate_ngram(recipe, text)
-        return _estimate_recurrent(recipe.model, recipe.training or TrainingConfig(), text, threads)
+        return _estimate_recurrent(recipe, recipe.model, recipe.training or TrainingConfig(), text, threads)
 
 
 def estimate_evaluation(parameters: int, text_bytes: int, dynamic: DynamicConfig | None = None) -> ResourceEstimate:
@@ -92,7 +102,7 @@ def _reading_seconds(recipe: Recipe, text: TextSize) -> float:
 
 
 def _estimate_recurrent(
-    config: RecurrentConfig, training: TrainingConfig, text: TextSize, threads: int
+    recipe: Recipe, config: RecurrentConfig, training: TrainingConfig, text: TextSize, threads: int
 ) -> ResourceEstimate:
     tokens, vocabulary = text.tokens, text.vocabulary
     hidden, embedding = config.hidden_size, config.embedding_size
@@ -106,7 +116,17 @@ def _estimate_recurrent(
     window = training.batch_size * training.bptt
     activations = window * (12 * config.layers * hidden + embedding) + min(window * vocabulary, 8_000_000)
     # Weights, gradients, two moments, best and mean weights; and two copies of the token ids.
-    memory = PROCESS_BYTES + 4 * (6 * parameters + activations) + 16 * tokens
-    softmax = output * min(1.0, (training.sampled_words or vocabulary) / vocabulary)
-    work = 6 * (layers + projection + softmax) * tokens * training.epochs
-    return ResourceEstimate(parameters, memory, STARTUP_SECONDS + work / (FLOPS_PER_THREAD * threads))
+    memory = PROCESS_BYTES + TORCH_BYTES + 4 * (6 * parameters + activations) + 16 * tokens
+    words = min(vocabulary, training.sampled_words or vocabulary)
+    matrices = layers + projection
+    trained = seconds_per_token(matrices + output * words / vocabulary, config.layers, words)
+    scored = EVALUATION_SHARE * seconds_per_token(matrices + output, config.layers, vocabulary)
+    held_out = recipe.validation_fraction if recipe.validation is None else 0.0
+    passes = training.epochs * (1 - held_out) * trained + held_out * (training.epochs + _MEASURED_PASSES) * scored
+    seconds = STARTUP_SECONDS + _reading_seconds(recipe, text) + tokens * passes / threads
+    return ResourceEstimate(parameters, memory, seconds)
+
+
+def seconds_per_token(matrices: float, layers: int, words: int) -> float:
+    """Return the seconds of a token in training, by numbers in matrices, layers, and words of its softmax."""
+    return 6 * matrices / FLOPS_PER_THREAD + SECONDS_PER_STEP * layers + SECONDS_PER_LOGIT * words

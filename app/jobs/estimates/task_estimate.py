@@ -1,62 +1,66 @@
-"""Estimates of the resources of jobs that make a task's model, upwards like those of language models.
+"""Estimates of the resources of jobs that make a task's model.
 
-The constants were measured on film reviews, tagged news and bAbI.
+The constants were measured by `benchmarks.service.estimates`.
 """
 
 from __future__ import annotations
 
-from app.jobs.estimates.resource_estimate import FLOPS_PER_THREAD
+from app.jobs.estimates.resource_estimate import EVALUATION_SHARE, TORCH_BYTES, seconds_per_token
 from app.jobs.estimates.resources import PROCESS_BYTES, STARTUP_SECONDS, ResourceEstimate, refuse_overflow
-from app.jobs.estimates.text_size import tokens_and_vocabulary
+from app.jobs.estimates.text_size import TextSize
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import encoder_shapes
 from models.recipes.task_recipe import TaskRecipe
+from models.tasks.classification.config import LogisticRegressionConfig
 from models.tasks.fill_in.config import FillInConfig
 from models.tasks.question_answering.config import ReaderConfig
 from models.tasks.training.config import TaskTrainingConfig
 
 EXAMPLE_BYTES_PER_TOKEN = 400
 """Bytes of a labelled example per token: its text, its words and their ids."""
-LONGEST_TEXT_TOKENS = 512
-"""Tokens of the longest text in a batch, as a rule."""
-BASELINE_NUMBERS_PER_TOKEN = 8
-"""Numbers of a baseline per token of its examples: n-grams of several orders."""
-BASELINE_SECONDS_PER_TOKEN = 2e-4
-"""Seconds to fit a baseline per token of its examples."""
+BASELINE_NUMBERS_PER_NGRAM = 2
+"""Numbers of a baseline per different word or bigram: one for each of two labels."""
+COUNTING_SECONDS_PER_TOKEN = 7e-6
+"""Seconds to count a baseline's n-grams per token of its examples."""
+FITTING_SECONDS_PER_TOKEN = 5e-5
+"""Seconds to fit the weights of a logistic regression per token of its examples."""
 ALPHABET = 256
 """Characters that words are read by, at the most as a rule."""
 
 
-def estimate_task(recipe: TaskRecipe, file_bytes: int, threads: int) -> ResourceEstimate:
-    """Estimate a task's recipe with `file_bytes` of examples. Raises TooExpensive beyond all numbers."""
-    tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, file_bytes)
-    examples = PROCESS_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens
+def estimate_task(recipe: TaskRecipe, text: TextSize, threads: int) -> ResourceEstimate:
+    """Estimate a task's recipe for examples. Raises TooExpensive beyond all numbers."""
+    examples = PROCESS_BYTES + EXAMPLE_BYTES_PER_TOKEN * text.tokens
     if recipe.encoder is None or recipe.training is None:
-        numbers = BASELINE_NUMBERS_PER_TOKEN * tokens
-        return ResourceEstimate(numbers, examples + 16 * numbers, STARTUP_SECONDS + BASELINE_SECONDS_PER_TOKEN * tokens)
+        numbers = BASELINE_NUMBERS_PER_NGRAM * sum(text.ngrams)
+        fitting = FITTING_SECONDS_PER_TOKEN if isinstance(recipe.model, LogisticRegressionConfig) else 0.0
+        seconds = (COUNTING_SECONDS_PER_TOKEN + fitting) * text.tokens
+        return ResourceEstimate(numbers, examples + 16 * numbers, STARTUP_SECONDS + seconds)
     with refuse_overflow():
-        return _estimate_network(recipe, recipe.encoder, recipe.training, tokens, vocabulary, threads)
+        return _estimate_network(recipe, recipe.encoder, recipe.training, text, threads)
 
 
 def _estimate_network(
-    recipe: TaskRecipe, encoder: EncoderConfig, training: TaskTrainingConfig, tokens: int, vocabulary: int, threads: int
+    recipe: TaskRecipe, encoder: EncoderConfig, training: TaskTrainingConfig, text: TextSize, threads: int
 ) -> ResourceEstimate:
-    vocabulary += recipe.extra_words
+    tokens, vocabulary = text.tokens, text.vocabulary + recipe.extra_words
     shapes = encoder_shapes(encoder, vocabulary, ALPHABET)
     numbers = {name: rows * (rest[0] if rest else 1) for name, (rows, *rest) in shapes.items()}
     layers = sum(count for name, count in numbers.items() if not name.endswith("embedding"))
-    head, output = _head_numbers(recipe, encoder), 0
-    share = 1.0
+    head, output, words = _head_numbers(recipe, encoder), 0, 0
     if isinstance(recipe.model, FillInConfig):
         output = vocabulary * (encoder.embedding_size + 1)
-        share = min(1.0, (recipe.model.sampled_words or vocabulary) / vocabulary)
+        words = min(recipe.model.sampled_words or vocabulary, vocabulary)
     parameters = sum(numbers.values()) + head + output
-    batch = training.batch_size * min(tokens, LONGEST_TEXT_TOKENS)
+    batch = training.batch_size * min(tokens, text.longest)
     activations = batch * (12 * encoder.layers * encoder.vector_size + encoder.input_size)
-    work = 6 * (layers + head + output * share) * tokens * training.epochs
     # Weights, gradients, two moments, best and mean weights.
-    memory = PROCESS_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens + 4 * (6 * parameters + activations)
-    return ResourceEstimate(parameters, memory, STARTUP_SECONDS + work / (FLOPS_PER_THREAD * threads))
+    memory = PROCESS_BYTES + TORCH_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens + 4 * (6 * parameters + activations)
+    steps = encoder.layers * len(encoder.directions)
+    trained = seconds_per_token(layers + head + output * words / vocabulary, steps, words)
+    held_out = recipe.validation_fraction if recipe.validation is None else 0.0
+    passes = training.epochs * (1 - held_out + held_out * EVALUATION_SHARE)
+    return ResourceEstimate(parameters, memory, STARTUP_SECONDS + trained * tokens * passes / threads)
 
 
 def _head_numbers(recipe: TaskRecipe, encoder: EncoderConfig) -> int:

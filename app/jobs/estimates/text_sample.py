@@ -18,11 +18,14 @@ import numpy as np
 from app.jobs.estimates.text_size import TextSize
 from models.data.corpus import Corpus
 from models.data.encoding_names import UTF_8
+from models.data.labelled.examples import Question, TaggedSentence
 from models.data.text_files import read_blocks
 from models.errors import NextwordError
 from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.recipes.recipe import Recipe
+from models.recipes.task_examples import read_examples
+from models.recipes.task_recipe import TaskRecipe
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import IntArray
@@ -31,6 +34,8 @@ SAMPLE_BYTES = 1 << 20
 """Bytes of a sample of words or characters, which are read and counted in a tenth of a second."""
 PIECES_SAMPLE_BYTES = 1 << 18
 """Bytes of a sample that parts of words are learnt from, which takes longer."""
+EXAMPLE_ORDER = 2
+"""Longest n-grams of examples that are counted, those of a baseline."""
 _CUTS = 16
 """Places of a text that its sample is cut from."""
 
@@ -48,6 +53,43 @@ def sample_size(recipe: Recipe, path: Path, text_bytes: int, *, seekable: bool =
         return _measure(recipe, sample, text_bytes / max(1, len(sample)))
     except (NextwordError, OSError):
         return None
+
+
+def sample_examples(recipe: TaskRecipe, path: Path, name: str, text_bytes: int) -> TextSize | None:
+    """Return the size of a task's examples, by the beginning of their first file.
+
+    None where that cannot be read. `name` is that of the uploaded file, whose ending tells its format, `text_bytes` the size of all files.
+    """
+    try:
+        sample = next(read_blocks(path, PIECES_SAMPLE_BYTES), b"")
+        sample = sample if len(sample) >= text_bytes else sample[: sample.rfind(b"\n") + 1]
+        texts = list(_texts(recipe, sample, name))
+        model = Recipe("sample", (path,), NgramConfig(order=EXAMPLE_ORDER), tokenizer=recipe.tokenizer)
+        size = _measure(model, "\n".join(texts).encode(), text_bytes / max(1, len(sample)))
+    except (NextwordError, OSError):
+        return None
+    return replace(size, text_bytes=text_bytes, longest=max(map(_word_count, texts)))
+
+
+def _texts(recipe: TaskRecipe, sample: bytes, name: str) -> Iterator[str]:
+    """Yield the texts of the examples in a sample, a line each."""
+    if recipe.format is None:
+        yield from sample.decode(recipe.encoding, "replace").splitlines()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(sample)
+        examples = read_examples([path], recipe.format)
+    for example in examples:
+        if isinstance(example, TaggedSentence):
+            yield " ".join(example.tokens)
+        else:
+            text = f"{example.context} {example.question}" if isinstance(example, Question) else example.text
+            yield " ".join(text.split("\n"))
+
+
+def _word_count(text: str) -> int:
+    return len(text.split())
 
 
 def _cut(path: Path, text_bytes: int, size: int, cuts: int) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from models.ngram.config import NgramConfig
 from models.recipes.recipe import Recipe
+from models.recipes.task_recipe import TaskRecipe
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 
 BYTES_PER_WORD_TOKEN = 4
@@ -14,6 +15,8 @@ BYTES_PER_BPE_TOKEN = 3
 """Bytes of English text per bpe token, at the least; the most is 5."""
 CHARACTER_VOCABULARY = 256
 """Largest likely vocabulary of a character model."""
+LONGEST_TEXT_TOKENS = 512
+"""Tokens of the longest example in a file that was not looked at, as a rule."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class TextSize:
     """Different n-grams of each order from 1; empty where nobody asked."""
     kept: tuple[int, ...] = ()
     """Those of them that a model's thresholds leave in."""
+    longest: int = LONGEST_TEXT_TOKENS
+    """Tokens of the longest example."""
 
 
 def guess_size(recipe: Recipe, text_bytes: int, file_vocabulary: int | None = None) -> TextSize:
@@ -41,6 +46,12 @@ def guess_size(recipe: Recipe, text_bytes: int, file_vocabulary: int | None = No
     order = recipe.model.order if isinstance(recipe.model, NgramConfig) else 0
     ngrams = tuple(min(tokens, vocabulary**n) for n in range(1, order + 1))
     return TextSize(text_bytes, tokens, vocabulary, ngrams, ngrams)
+
+
+def guess_examples(recipe: TaskRecipe, file_bytes: int) -> TextSize:
+    """Return an upper estimate of the size of examples that were not looked at."""
+    tokens, vocabulary = tokens_and_vocabulary(recipe.tokenizer, file_bytes)
+    return TextSize(file_bytes, tokens, vocabulary, (vocabulary, tokens), (vocabulary, tokens))
 
 
 def tokens_and_vocabulary(tokenizer: TokenizerConfig, text_bytes: int) -> tuple[int, int]:

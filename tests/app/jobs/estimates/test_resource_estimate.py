@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.core.exceptions import TooExpensive
-from app.jobs.estimates.resource_estimate import estimate_composition, estimate_evaluation, estimate_training
+from app.jobs.estimates.resource_estimate import (
+    EVALUATION_SHARE,
+    estimate_composition,
+    estimate_evaluation,
+    estimate_training,
+)
 from app.jobs.estimates.resources import PROCESS_BYTES, STARTUP_SECONDS, ResourceEstimate, ResourceLimits
 from app.jobs.estimates.text_size import TextSize, guess_size
 from models.neural.config import RecurrentConfig
@@ -89,10 +95,20 @@ def test_estimate_assumes_a_small_character_vocabulary() -> None:
 
 
 def test_estimate_of_time_falls_with_threads_and_epochs() -> None:
-    slow, fast = (guessed(recurrent(RecurrentConfig(), how), 10**7, threads).seconds for how, threads in (
-        (TrainingConfig(epochs=4), 1), (TrainingConfig(epochs=2), 2)
-    ))  # fmt: skip
+    text = TextSize(0, 10**6, 10**4)  # no bytes take no time to read
+    slow, fast = (
+        estimate_training(replace(recurrent(RecurrentConfig(), how), validation_fraction=0), text, threads).seconds
+        for how, threads in ((TrainingConfig(epochs=4), 1), (TrainingConfig(epochs=2), 2))
+    )
     assert (slow - STARTUP_SECONDS) / (fast - STARTUP_SECONDS) == pytest.approx(4)
+
+
+def test_estimate_counts_the_passes_over_the_text_held_out() -> None:
+    # Of 10**6 tokens a twentieth is scored once in each of two epochs, and four times at the end.
+    text, recipe = TextSize(0, 10**6, 10**4), recurrent(RecurrentConfig(), TrainingConfig(epochs=2))
+    whole = estimate_training(replace(recipe, validation_fraction=0), text, 1).seconds - STARTUP_SECONDS
+    split = estimate_training(recipe, text, 1).seconds - STARTUP_SECONDS
+    assert split / whole == pytest.approx(0.95 + 0.05 * 6 * EVALUATION_SHARE / 2)
 
 
 @pytest.mark.parametrize("field", ["hidden_size", "embedding_size"])

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from app.core.exceptions import TooExpensive
-from app.jobs.estimates.resources import STARTUP_SECONDS, ResourceLimits
+from app.jobs.estimates.resources import STARTUP_SECONDS, ResourceEstimate, ResourceLimits
 from app.jobs.estimates.task_estimate import ALPHABET, estimate_task
+from app.jobs.estimates.text_size import guess_examples
 from models.neural.encoder.config import EncoderConfig
 from models.neural.encoder.model import encoder_shapes
 from models.recipes.task_recipe import TaskRecipe
@@ -24,6 +25,11 @@ from models.tokenization.config import TokenizerConfig
 LIMITS = ResourceLimits(10**9, 10**12, 10**6)
 
 
+def guessed(recipe: TaskRecipe, file_bytes: int, threads: int = 1) -> ResourceEstimate:
+    """The estimate for examples that were not looked at."""
+    return estimate_task(recipe, guess_examples(recipe, file_bytes), threads)
+
+
 def test_estimate_counts_the_parameters_of_an_encoder() -> None:
     # 8,000 bytes are at most 2,000 tokens, of min(2002, 100) kinds, and 7 words come with the vectors. The first layer
     # reads 10 numbers in each of two directions, the second both directions: 3 gates of 20, and two biases.
@@ -31,12 +37,12 @@ def test_estimate_counts_the_parameters_of_an_encoder() -> None:
     vectors = {"initialize_from": Path("v"), "extra_words": 7}
     recipe = TaskRecipe("x", (Path("t"),), encoder=encoder, tokenizer=TokenizerConfig(max_size=100), **vectors)
     layers = 2 * 3 * 20 * (10 + 20 + 2) + 2 * 3 * 20 * (40 + 20 + 2)
-    assert estimate_task(recipe, 8_000, 1).parameters == layers + (100 + 7) * 10
+    assert guessed(recipe, 8_000).parameters == layers + (100 + 7) * 10
 
 
 def test_estimate_of_a_task_grows_with_epochs_and_falls_with_threads() -> None:
     slow, fast = (
-        estimate_task(TaskRecipe("x", (Path("t"),), training=TaskTrainingConfig(epochs=epochs)), 10**7, threads).seconds
+        guessed(TaskRecipe("x", (Path("t"),), training=TaskTrainingConfig(epochs=epochs)), 10**7, threads).seconds
         for epochs, threads in ((4, 1), (2, 2))
     )
     assert (slow - STARTUP_SECONDS) / (fast - STARTUP_SECONDS) == pytest.approx(4)
@@ -44,7 +50,7 @@ def test_estimate_of_a_task_grows_with_epochs_and_falls_with_threads() -> None:
 
 def test_estimate_of_a_baseline_grows_with_its_files() -> None:
     recipe = TaskRecipe("x", (Path("t"),), NaiveBayesConfig())
-    small, large = estimate_task(recipe, 10**5, 1), estimate_task(recipe, 10**7, 1)
+    small, large = guessed(recipe, 10**5), guessed(recipe, 10**7)
     assert small.memory_bytes < large.memory_bytes
     assert small.seconds < large.seconds
 
@@ -54,7 +60,7 @@ def test_estimate_counts_the_parameters_of_characters() -> None:
     recipe = TaskRecipe("x", (Path("t"),), encoder=encoder, tokenizer=TokenizerConfig(max_size=100))
     # Two directions of four gates of 7 over vectors of 5, and those of an alphabet; the words' layers read 10 + 14.
     characters = ALPHABET * 5 + 2 * 4 * 7 * (5 + 7 + 2)
-    assert estimate_task(recipe, 8_000, 1).parameters == characters + 2 * 4 * 20 * (24 + 20 + 2) + 100 * 10
+    assert guessed(recipe, 8_000).parameters == characters + 2 * 4 * 20 * (24 + 20 + 2) + 100 * 10
 
 
 def sizes(shapes: dict[str, tuple[int, ...]]) -> int:
@@ -71,7 +77,7 @@ def test_estimate_of_heads_is_an_upper_bound() -> None:
     }
     for config, head in heads.items():
         recipe = TaskRecipe("x", (Path("t"),), config, encoder=encoder, tokenizer=words)
-        assert below + head <= estimate_task(recipe, 8_000, 1).parameters < 3 * (below + head)
+        assert below + head <= guessed(recipe, 8_000).parameters < 3 * (below + head)
 
 
 @pytest.mark.parametrize(
@@ -91,4 +97,4 @@ def test_estimate_of_heads_is_an_upper_bound() -> None:
 def test_estimate_of_sizes_beyond_all_numbers_is_too_expensive(fields: dict[str, Any]) -> None:
     recipe = TaskRecipe("x", (Path("t"),), **fields)
     with pytest.raises(TooExpensive, match="config: this job would take"):
-        LIMITS.check(estimate_task(recipe, 1000, 1))
+        LIMITS.check(guessed(recipe, 1000))

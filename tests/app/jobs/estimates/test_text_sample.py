@@ -6,17 +6,25 @@ import gzip
 import random
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.jobs.estimates import text_sample
-from app.jobs.estimates.text_sample import sample_size
+from app.jobs.estimates.text_sample import sample_examples, sample_size
 from app.jobs.estimates.text_size import TextSize
 from models.data.corpus import Corpus
+from models.data.labelled.config import QuestionFormat
 from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.recipes.recipe import Recipe
+from models.recipes.task_kinds import TaskConfig
+from models.recipes.task_recipe import TaskRecipe
+from models.tasks.classification.config import NaiveBayesConfig
+from models.tasks.fill_in.config import FillInConfig
+from models.tasks.question_answering.config import NearestSentenceConfig
+from models.tasks.tagging.config import HmmTaggerConfig
 from models.tokenization.config import TokenizerConfig
 
 ORDER, THRESHOLDS = 3, (0, 0, 1)
@@ -96,6 +104,33 @@ def test_sample_size_of_a_compressed_text_is_that_of_its_beginning(
 def test_sample_size_of_what_is_no_text_is_left_to_the_job(tmp_path: Path, content: bytes) -> None:
     (path := tmp_path / "t").write_bytes(content)
     assert sample_size(recipe(), path, len(content)) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "content", "tokens"),
+    [
+        (NaiveBayesConfig(), "a.csv", 'text,label\na good film,1\n"a bad, long film",0\n', 4 + 6),
+        (HmmTaggerConfig(), "a.conll", "the D\ncat N\nsat V\n\na D\ndog N\n", 4 + 3),
+        (NearestSentenceConfig(), "a.txt", "1 Ann is here.\n2 Where is Ann?\there\t1\n", 9),
+        (FillInConfig(), "a.txt", "the cat sat\na dog\n", 4 + 3),
+    ],
+)
+def test_sample_examples_counts_the_tokens_of_each_format(
+    tmp_path: Path, config: TaskConfig, name: str, content: str, tokens: int
+) -> None:
+    (path := tmp_path / "stored").write_text(content)
+    fields: dict[str, Any] = {"format": QuestionFormat("babi")} if isinstance(config, NearestSentenceConfig) else {}
+    size = sample_examples(TaskRecipe("demo", (Path(name),), config, **fields), path, name, len(content))
+    assert size is not None
+    assert size.tokens == tokens
+    twice = sample_examples(TaskRecipe("demo", (Path(name),), config, **fields), path, name, 2 * len(content))
+    assert twice is not None
+    assert twice.tokens >= 2 * tokens - 4  # of a cut file the last line may be half
+
+
+def test_sample_examples_of_another_format_is_left_to_the_job(tmp_path: Path) -> None:
+    (path := tmp_path / "stored").write_text("no columns of such names\nat all\n")
+    assert sample_examples(TaskRecipe("demo", (Path("a.csv"),), NaiveBayesConfig()), path, "a.csv", 30) is None
 
 
 def test_sample_size_of_a_missing_file_is_left_to_the_job(tmp_path: Path) -> None:
