@@ -1,4 +1,4 @@
-"""Thresholds of the gibberish check and weights of rescoring, as lines that people read."""
+"""Thresholds, weights of rescoring and counts of selections, as lines that people read."""
 
 from __future__ import annotations
 
@@ -47,9 +47,30 @@ def tuning_lines(result: Mapping[str, Any]) -> Iterator[str]:
     yield json.dumps(result["weights"])
 
 
+def selection_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a selection: its counts, the first bad records, limits and files.
+
+    >>> list(selection_lines({"record_count": 3, "kept": {"kept": 2}, "unrouted_count": 0, "error_count": 1,
+    ...      "errors": [{"file": "a.jsonl", "line": 2, "message": "is not JSON"}], "limits": {}, "files": ["b.jsonl"]}))
+    ['3 records: 2 kept', '1 bad records, among them:', '  a.jsonl line 2 is not JSON', 'written b.jsonl']
+    """
+    kept = ", ".join(f"{count} {name}" for name, count in result["kept"].items())
+    yield f"{result['record_count']} records: {kept}"
+    if result["unrouted_count"]:
+        yield f"{result['unrouted_count']} records have a label without a model"
+    if result["error_count"]:
+        yield f"{result['error_count']} bad records, among them:"
+        yield from (f"  {error['file']} line {error['line']} {error['message']}" for error in result["errors"])
+    yield from (f"limits {label}: {low} to {high}" for label, (low, high) in result["limits"].items())
+    for file in result["files"]:
+        yield f"written {file}" if isinstance(file, str) else f"written {file['id']} ({file['filename']})"
+
+
 def found_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of the result of a job that finds thresholds or weights; none for other jobs."""
+    """Yield the lines of a result with thresholds, weights or a selection; none for other jobs."""
     if "thresholds" in result:
         yield from threshold_lines(result)
     elif "weights" in result and "error_rate" in result:
         yield from tuning_lines(result)
+    elif "record_count" in result and "kept" in result:
+        yield from selection_lines(result)

@@ -17,11 +17,14 @@ from app.cli.progress_bar import ProgressBar
 from app.cli.shared_options import json_option
 from app.cli.text_input import encoding_option
 from app.core.settings import load_settings
+from models.errors import InvalidInput
 from models.utils.progress import Progress
 
 _COLUMNS = "{:<30} {:<8} {:<11} {:>8}  {}"
 _MEASURING = ("evaluate", "calibrate", "tune")
 """Kinds of jobs that measure a published model; `--config` has their other fields."""
+_OF_RECORDS = ("score", "select")
+"""Kinds of jobs that read records, and write files of them."""
 _TEXT = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -56,19 +59,22 @@ def _parse_pairs(context: click.Context, parameter: click.Parameter, values: tup
 @command.command()
 @click.argument("text", type=_TEXT)
 @click.option(
-    "--name", help="The model's name; with --kind evaluate, calibrate or tune, that of a published one.", required=True
+    "--name",
+    help="The model's name; with --kind evaluate, calibrate, tune, score or select, that of a published one.",
+    required=True,
 )
 @click.option(
     "--kind",
     default="ngram",
     help="ngram, rnn, lstm, gru; mixture, cache, neural_cache; a task's kind, as classifier; import, of "
-    "ARPA text; evaluate; calibrate, on harmless prompts; or tune, on n-best lists. [default: ngram]",
+    "ARPA text; evaluate; calibrate, on harmless prompts; tune, on n-best lists; "
+    "score or select, of records. [default: ngram]",
 )
 @click.option(
     "--member",
     "members",
     multiple=True,
-    help="A published model to mix, below a cache, or to tune beside; TEXT fits it.",
+    help="A published model to mix, below a cache, to tune beside, or to judge against; TEXT fits it.",
 )
 @click.option("--validation", type=_TEXT, help="A text to measure on. [default: the last twentieth of TEXT]")
 @click.option(
@@ -119,7 +125,9 @@ def submit(
     **options: Any,
 ) -> None:
     """Upload TEXT and submit a job on it: -c order=3 for an n-gram model, -c epochs=4 for an LSTM."""
-    if options["kind"] in _MEASURING:
+    if options["kind"] in _OF_RECORDS:
+        body = {**_records(options), "files": [client.upload(text)]}
+    elif options["kind"] in _MEASURING:
         body = {**_measurement(options), "validation_file": client.upload(text, encoding)}
     else:
         body = _training(client, text, validation, encoding, options)
@@ -127,8 +135,17 @@ def submit(
     if not follow:
         _print_job(job, as_json)
         return
-    click.echo(f"{job['id']} {'measures' if options['kind'] in _MEASURING else 'makes'} {job['model']}", err=True)
+    verb = "measures" if options["kind"] in _MEASURING else "asks" if options["kind"] in _OF_RECORDS else "makes"
+    click.echo(f"{job['id']} {verb} {job['model']}", err=True)
     _follow(client, job["id"], as_json)
+
+
+def _records(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the request of a job of records, without its file; a member is judged against."""
+    if len(options["members"]) > 1:
+        raise InvalidInput("member", "one is accepted for --kind score and select: the model to judge against")
+    against = {"against": options["members"][0]} if options["members"] else {}
+    return {"kind": options["kind"], "model": options["name"], "config": options["config"], **against}
 
 
 def _measurement(options: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from app.cli.dataclass_options import dataclass_options, given_options
+from app.cli.found_values import selection_lines
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     find_checkpoint,
@@ -100,7 +101,7 @@ def command(
     result = drive(steps, ProgressBar(quiet))
     shutil.rmtree(work)
     content = {"model": ids[0], **result.content(), "files": list(dict.fromkeys(map(str, result.files.values())))}
-    for line in [to_json(content)] if as_json else _lines(content):
+    for line in [to_json(content)] if as_json else selection_lines(content):
         click.echo(line)
 
 
@@ -116,16 +117,3 @@ def _route(text: str) -> tuple[str, str]:
     if not (label and separator and model):
         raise InvalidInput("route", "must be LABEL=MODEL")
     return label, model
-
-
-def _lines(content: dict[str, Any]) -> list[str]:
-    """Return what is printed of a result."""
-    kept = ", ".join(f"{count} {name}" for name, count in content["kept"].items())
-    lines = [f"{content['record_count']} records: {kept}"]
-    if content["unrouted_count"]:
-        lines.append(f"{content['unrouted_count']} records have a label without a model")
-    if content["error_count"]:
-        lines.append(f"{content['error_count']} bad records, among them:")
-        lines += [f"  {error['file']} line {error['line']} {error['message']}" for error in content["errors"]]
-    lines += [f"limits {label}: {low} to {high}" for label, (low, high) in content["limits"].items()]
-    return lines + [f"written {file}" for file in content["files"]]

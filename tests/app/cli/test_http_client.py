@@ -148,6 +148,28 @@ def test_jobs_submit_tunes_the_weights_of_several_models(own: Server, leases: Le
     assert (request["models"], request["unit"]) == (["words@1"], "characters")
 
 
+def test_jobs_submit_selects_records(own: Server, leases: LeaseStore, tmp_path: Path) -> None:
+    pages = tmp_path / "pages.jsonl"
+    pages.write_text('{"text": "a cat"}')
+    file = {"id": "file-1", "filename": "pages.kept.jsonl.zst", "bucket": "kept", "bytes": 9}
+    result = {"model": "words@1", "record_count": 1, "kept": {"kept": 1}, "unrouted_count": 0, "error_count": 0}
+    result |= {"errors": [], "limits": {"*": [None, 2.5]}, "files": [file]}
+    worker = work(leases, lambda lease: leases.succeed(lease, result))
+    shown = run(own, "submit", pages, "--name", "words", "--kind", "select", "-c", "lowest=30", "--member", "words")
+    worker.join()
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.splitlines()[-3:] == [
+        "1 records: 1 kept",
+        "limits *: None to 2.5",
+        "written file-1 (pages.kept.jsonl.zst)",
+    ]
+    request = ServiceClient(own.url).get("/v1/jobs", limit=1)["data"][0]["request"]
+    assert request.keys() == {"kind", "model", "against", "files", "config"}
+    assert (request["against"], request["config"]) == ("words@1", {"lowest": 30})
+    refused = run(own, "submit", pages, "--name", "words", "--kind", "score", "--member", "a", "--member", "b")
+    assert "member: one is accepted" in str(refused.exception)
+
+
 def test_jobs_submit_reports_a_failure(own: Server, leases: LeaseStore, text: Path) -> None:
     worker = work(leases, lambda lease: leases.fail(lease, "training_failed", "diverged"))
     result = run(own, "submit", text, "--name", "demo", "--kind", "lstm", "-c", "epochs=1")
