@@ -43,7 +43,7 @@ class ObjectStore:
         self._api, self._store = _open(url)
 
     def states(self) -> tuple[dict[str, str], set[str]]:
-        """Return the published models, each with what tells its card from another, and those that were deleted."""
+        """Return the published models, each with a tag of its card, and those that were deleted."""
         cards = self._cards()
         published = {model: tag for model, (file, tag) in cards.items() if file == CARD_FILE}
         return published, cards.keys() - published.keys()
@@ -68,7 +68,7 @@ class ObjectStore:
 
     @contextmanager
     def read(self, model: str, file: str, offset: int) -> Iterator[Iterator[bytes]]:
-        """Open a file of `name@version` at a byte; yields its pieces, which end early where the connection breaks."""
+        """Open a file of `name@version` at a byte; its pieces end early where the connection breaks."""
         with self._telling(model):
             options = {"range": {"offset": offset}} if offset else {}
             answer = self._api.get(self._store, _path(model, file), options=options)

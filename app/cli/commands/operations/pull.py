@@ -72,7 +72,7 @@ def _open_source(url: str, key: str) -> ServiceSource | ObjectStore:
 
 
 def _with_members(root: Path, ref: CheckpointRef) -> list[CheckpointRef]:
-    """Return what a model is made of, and then the model. Raises CheckpointDamaged where a part is missing."""
+    """Return what a model is made of, and then the model. Raises CheckpointNotFound."""
     if ref.version is None:
         raise InvalidInput("model", f"{ref.path} is no published model, which has a name and a version")
     members = Card.read(ref.path / CARD_FILE).members

@@ -1,4 +1,4 @@
-"""Folders of models that follow one object store: what one publishes or deletes, the others have and lack."""
+"""Folders that follow one object store: what one publishes or deletes, the others have or lack."""
 
 import logging
 from pathlib import Path
