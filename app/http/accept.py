@@ -1,4 +1,4 @@
-"""What a client accepts and what it has already: media types, gzip and entity tags of its headers (RFC 9110)."""
+"""Headers of what a client accepts and has: media types, gzip and entity tags (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def choose_media_type(accept: str, offered: Sequence[str]) -> str:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether a client takes gzip: the weight of `gzip`, else that of `*`, is not 0 (RFC 9110, 12.5.3).
+    """Tell whether a client takes gzip: `gzip`, or else `*`, has a weight above 0 (RFC 9110, 12.5.3).
 
     >>> accepts_gzip("gzip, br"), accepts_gzip("gzip;q=0, *"), accepts_gzip("")
     (True, False, False)
@@ -32,7 +32,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def matches_tag(tag: str, if_none_match: str) -> bool:
-    """Tell whether a header `if-none-match` names a tag or is `*`, whether tags are weak or not (RFC 9110, 13.1.2).
+    """Tell whether a header `if-none-match` names a tag, weak or not, or is `*` (RFC 9110, 13.1.2).
 
     >>> matches_tag('W/"a1"', '"b2", "a1"')
     True

@@ -1,4 +1,4 @@
-"""Who answers: which of several server processes, which accept on one socket, a connection has come to."""
+"""Owner of a connection: the server process, of several that share a socket, that answers it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def are_ready(port: int, pids: Sequence[int]) -> bool:
 
 
 def ask(port: int, pids: Sequence[int]) -> tuple[int, int]:
-    """Return the status of an answer about readiness, and the process that gave it; zeros where there is none."""
+    """Return the status of an answer about readiness and the process that gave it, or zeros."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection, suppress(OSError, HTTPException):
         connection.request("GET", "/health/ready")
         answer = connection.getresponse()
@@ -36,7 +36,7 @@ def ask(port: int, pids: Sequence[int]) -> tuple[int, int]:
 
 
 def _inode(port: int, client_port: int) -> str:
-    """Return the inode of the server's side of a connection on the loopback; Linux lists them in `/proc/net/tcp`."""
+    """Return the inode of the server's side of a loopback connection, from Linux's `/proc/net/tcp`."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[1].endswith(f":{port:04X}") and fields[2].endswith(f":{client_port:04X}"):

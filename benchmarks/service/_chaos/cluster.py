@@ -140,7 +140,7 @@ class Cluster(Fleet):
             return _kill(serving, one=True)
 
     def cut_power(self) -> int:
-        """Kill all processes of ours and the database at once, and begin them again; returns how many those were."""
+        """Kill all processes and the database at once, and begin them again; returns how many."""
         assert self.database is not None
         with self._changing, self._changing_database:
             for process in self.processes.values():

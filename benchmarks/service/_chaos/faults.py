@@ -1,4 +1,4 @@
-"""Faults of processes, database, disk and clock, drawn at random: `inject` lets several happen at once."""
+"""Faults of processes, database, disk and clock: `inject` draws several, which happen at once."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Faults:
         return [fault.name for fault in self._possible]
 
     def inject(self) -> int:
-        """Let up to `AT_ONCE` different ones happen at the same moment; returns how many processes they killed."""
+        """Let up to `AT_ONCE` different ones happen at one moment; returns how many processes they killed."""
         chosen = self._draw(self._order.randint(1, AT_ONCE))
         with ThreadPoolExecutor(len(chosen)) as threads:
             return sum(threads.map(self._inject, chosen))
