@@ -39,8 +39,9 @@ def test_fetch_model_file_sends_ranges(client: httpx.Client, checkpoints: Path) 
     answer = client.get(f"{WORDS}/weights.safetensors", headers={"range": "bytes=100-"})
     assert (answer.status_code, answer.content) == (206, content[100:])
     assert answer.headers["content-range"] == f"bytes 100-{len(content) - 1}/{len(content)}"
-    assert client.get(f"{WORDS}/tokenizer.json", headers={"range": "bytes=-5"}).content == (
-        (checkpoints / "words" / "1" / "tokenizer.json").read_bytes()[-5:]
+    assert (
+        client.get(f"{WORDS}/tokenizer.json", headers={"range": "bytes=-5"}).content
+        == ((checkpoints / "words" / "1" / "tokenizer.json").read_bytes()[-5:])
     )
 
 
