@@ -32,10 +32,10 @@ IMPORT_BYTES_PER_NGRAM = 250
 """Peak bytes of an import per n-gram, while all are sorted and linked."""
 IMPORT_SECONDS_PER_NGRAM = 1e-5
 """Seconds of an import per n-gram."""
-FLOPS_PER_THREAD = 2e11
+FLOPS_PER_THREAD = 1.2e11
 """Floating-point operations per second of one thread in matrix products."""
-SECONDS_PER_STEP = 20e-6
-"""Seconds that a token takes in a layer, forward and back, beside the matrix products."""
+SECONDS_PER_STEP = 30e-6
+"""Seconds that a token of a language model takes in a layer, forward and back, beside the matrix products."""
 SECONDS_PER_LOGIT = 6e-9
 """Seconds that a word of the vocabulary takes in the softmax of a token, forward and back."""
 EVALUATION_SHARE = 0.5
@@ -119,14 +119,15 @@ def _estimate_recurrent(
     memory = PROCESS_BYTES + TORCH_BYTES + 4 * (6 * parameters + activations) + 16 * tokens
     words = min(vocabulary, training.sampled_words or vocabulary)
     matrices = layers + projection
-    trained = seconds_per_token(matrices + output * words / vocabulary, config.layers, words)
-    scored = EVALUATION_SHARE * seconds_per_token(matrices + output, config.layers, vocabulary)
+    steps = SECONDS_PER_STEP * config.layers
+    trained = seconds_per_token(matrices + output * words / vocabulary, steps, words)
+    scored = EVALUATION_SHARE * seconds_per_token(matrices + output, steps, vocabulary)
     held_out = recipe.validation_fraction if recipe.validation is None else 0.0
     passes = training.epochs * (1 - held_out) * trained + held_out * (training.epochs + _MEASURED_PASSES) * scored
     seconds = STARTUP_SECONDS + _reading_seconds(recipe, text) + tokens * passes / threads
     return ResourceEstimate(parameters, memory, seconds)
 
 
-def seconds_per_token(matrices: float, layers: int, words: int) -> float:
-    """Return the seconds of a token in training, by numbers in matrices, layers, and words of its softmax."""
-    return 6 * matrices / FLOPS_PER_THREAD + SECONDS_PER_STEP * layers + SECONDS_PER_LOGIT * words
+def seconds_per_token(matrices: float, steps: float, words: int) -> float:
+    """Return the seconds of a token in training, by numbers in matrices, seconds of steps, and words."""
+    return 6 * matrices / FLOPS_PER_THREAD + steps + SECONDS_PER_LOGIT * words

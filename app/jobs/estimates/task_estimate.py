@@ -24,6 +24,8 @@ COUNTING_SECONDS_PER_TOKEN = 7e-6
 """Seconds to count a baseline's n-grams per token of its examples."""
 FITTING_SECONDS_PER_TOKEN = 5e-5
 """Seconds to fit the weights of a logistic regression per token of its examples."""
+SECONDS_PER_STEP = 20e-6
+"""Seconds that a token takes in a direction of a layer, forward and back, beside the matrix products."""
 ALPHABET = 256
 """Characters that words are read by, at the most as a rule."""
 
@@ -56,7 +58,9 @@ def _estimate_network(
     activations = batch * (12 * encoder.layers * encoder.vector_size + encoder.input_size)
     # Weights, gradients, two moments, best and mean weights.
     memory = PROCESS_BYTES + TORCH_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens + 4 * (6 * parameters + activations)
-    steps = encoder.layers * len(encoder.directions)
+    steps = SECONDS_PER_STEP * encoder.layers * len(encoder.directions)
+    if isinstance(recipe.model, ReaderConfig):
+        steps *= 2  # its own layers read the text once more
     trained = seconds_per_token(layers + head + output * words / vocabulary, steps, words)
     held_out = recipe.validation_fraction if recipe.validation is None else 0.0
     passes = training.epochs * (1 - held_out + held_out * EVALUATION_SHARE)

@@ -58,7 +58,8 @@ def sample_size(recipe: Recipe, path: Path, text_bytes: int, *, seekable: bool =
 def sample_examples(recipe: TaskRecipe, path: Path, name: str, text_bytes: int) -> TextSize | None:
     """Return the size of a task's examples, by the beginning of their first file.
 
-    None where that cannot be read. `name` is that of the uploaded file, whose ending tells its format, `text_bytes` the size of all files.
+    None where that cannot be read. `name` is that of the uploaded file, whose ending tells its format, `text_bytes` the
+    size of all files.
     """
     try:
         sample = next(read_blocks(path, PIECES_SAMPLE_BYTES), b"")
