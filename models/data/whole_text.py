@@ -33,7 +33,10 @@ def clean_whole(text: str, config: TokenizerConfig, empty_lines: EmptyLines = "k
 
 
 def clean_all(texts: Sequence[str], config: TokenizerConfig, empty_lines: EmptyLines) -> list[str | InvalidText]:
-    """Return what `clean_whole` does of each text, or raises; what texts hold is looked at for all of them at once."""
+    """Return what `clean_whole` returns or raises for each text.
+
+    What texts hold is looked at for all of them at once.
+    """
     joined = "".join(texts)
     if config.has_lines and config.texts != "paragraphs" and not _holds_more_than_lines(joined):
         blanks = stripped_blanks(config)

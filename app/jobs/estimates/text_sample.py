@@ -3,7 +3,8 @@
 The sample is cut from places all over the text. The number of different n-grams that occur at least m times grows with
 the length t of a text as t^(m n_m / N_m), where n_m of them occur m times and N_m at least so often: for m = 1 that is
 the rate at which new ones come, which Good and Turing found to be n_1 / t. From a sample of 1 MB the numbers of
-n-grams in texts of 5 to 90 MB came out 5 % too low to 16 % too high, of each order.
+n-grams of two to five tokens in texts of 1 to 90 MB came out at 0.92 to 1.16 times the truth; the vocabulary of 90 MB
+of generated text, of which most words are rare, at 0.60 times.
 """
 
 from __future__ import annotations
