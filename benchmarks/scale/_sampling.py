@@ -15,6 +15,8 @@ CONCENTRATION = 10_000.0
 """Concentration of the process of Pitman and Yor: more of it invents more words at the start."""
 HEAPS_EXPONENT = 0.75
 """Its discount: invented words grow with the tokens to this power."""
+_MOST_DRAWS = 1000
+"""Draws of an occurrence after which any is taken; each is accepted with a probability of a quarter or more."""
 _ORDER = 3
 _BLANK, _NEWLINE = 32, 10
 
@@ -130,9 +132,10 @@ def invent(invented: Invented, concentration: float, exponent: float) -> Int:
     times, different = sizes[0], sizes[1]
     word = different
     if uniform(sizes) * (concentration + times) >= concentration + exponent * different:
-        word = np.int64(said[np.int64(uniform(sizes) * times)])
-        while uniform(sizes) * float(occurrences[word]) < exponent:
-            word = np.int64(said[np.int64(uniform(sizes) * float(times))])
+        for _ in range(_MOST_DRAWS):  # a while loop over the random numbers is compiled to one that never ends
+            word = np.int64(said[np.int64(uniform(sizes) * times)])
+            if uniform(sizes) * occurrences[word] >= exponent:
+                break
     sizes[1] += word == different
     said[times], sizes[0] = word, times + 1
     occurrences[word] += 1
