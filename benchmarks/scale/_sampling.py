@@ -128,13 +128,17 @@ def draw_word(grams: Grams, before: Int, last: Int, sizes: Int64Array) -> Int:
 @compiled
 def invent(invented: Invented, concentration: float, exponent: float) -> Int:
     """Draw an invented word: a new one, or one said before."""
-    said, occurrences, sizes = invented
+    said, occurrences, sizes = invented.said, invented.occurrences, invented.sizes
     times, different = sizes[0], sizes[1]
     word = different
-    if uniform(sizes) * (concentration + times) >= concentration + exponent * different:
-        for _ in range(_MOST_DRAWS):  # a while loop over the random numbers is compiled to one that never ends
-            word = np.int64(said[np.int64(uniform(sizes) * times)])
-            if uniform(sizes) * occurrences[word] >= exponent:
+    share = uniform(sizes)
+    if share * (concentration + times) >= concentration + exponent * different:
+        # Each random number is drawn into a variable: drawn inside an expression, compiled code got others than Python.
+        for _ in range(_MOST_DRAWS):
+            share = uniform(sizes)
+            word = np.int64(said[np.int64(share * times)])
+            share = uniform(sizes)
+            if share * occurrences[word] >= exponent:
                 break
     sizes[1] += word == different
     said[times], sizes[0] = word, times + 1
