@@ -45,8 +45,10 @@ def run_program(command: Sequence[str], folder: Path, memory: int | None = None)
     seconds, usage = time.perf_counter() - began, exited[2]
     if group:
         group.rmdir()
-    if exited[1]:
-        raise click.ClickException(f"{command[0]} failed: {program.stderr.read()[-500:] if program.stderr else ''}")
+    program.returncode = os.waitstatus_to_exitcode(exited[1])
+    _, errors = program.communicate()
+    if program.returncode:
+        raise click.ClickException(f"{command[0]} failed: {errors[-500:]}")
     cpu = usage.ru_utime + usage.ru_stime
     return ProgramCost(seconds, cpu, usage.ru_maxrss << 10, anonymous, max(0, free - least))
 
