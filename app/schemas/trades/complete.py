@@ -6,6 +6,7 @@ import math
 from typing import Annotated, Any
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from app.schemas.base import (
     BOS_FIELD,
@@ -42,6 +43,8 @@ _DEFAULTS = CompletionQuery()
 Letter = Annotated[SourceText, Field(min_length=1, max_length=1)]
 Likelihood = Annotated[float, Field(ge=0, le=1)]
 OwnWord = Annotated[SourceText, Field(min_length=1, max_length=MAX_TYPED)]
+_WORD_SCHEMA: JsonDict = {"minLength": 1, "maxLength": MAX_TYPED, "pattern": r"^[^\s\x1c-\x1f\x85]+$"}
+"""Own words as the document tells them; the query itself refuses one with a blank, by name."""
 
 
 class CompleteRequest(RequestBody):
@@ -95,6 +98,7 @@ class CompleteRequest(RequestBody):
         description="A user's own words, with nats added to the log-probability of each. They are considered in any "
         "case; one that the vocabulary lacks has the probability of an unknown word of this spelling.",
         examples=[{"stormy": 2}],
+        json_schema_extra={"propertyNames": _WORD_SCHEMA},
     )
     exclude: list[OwnWord] = Field(
         default_factory=list,

@@ -69,7 +69,7 @@ PATIENCE = ("--request-timeout", "60")
 VOCABULARY_SIZE = 10_000
 """Tokens of the model that the examples ask; no schema can say which ids are beyond a vocabulary."""
 JUDGED_BY_THE_MODEL = (
-    *("dimensions", "keystrokes", "logit_bias", "logprobs", "spans", "shortlist", "suffix", "top_logprobs"),
+    *("best_of", "dimensions", "keystrokes", "logit_bias", "logprobs", "spans", "shortlist", "suffix", "top_logprobs"),
 )
 """Fields whose values must fit the model, the text or another field."""
 
