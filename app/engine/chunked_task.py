@@ -22,6 +22,11 @@ MAX_CHUNK_TOKENS = 4096
 """Bounds the memory of one chunk."""
 
 
+def as_exception(error: BaseException) -> Exception:
+    """Return an error as one that any code passes on: a panic of compiled code is no Exception."""
+    return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
+
+
 class ChunkSizer:
     """Choice of one model's chunk size from the tokens per second of past chunks."""
 
@@ -78,8 +83,8 @@ class ChunkedTask:
             self._chunk_sizer.finish_chunk(next(self._chunks))
         except StopIteration as end:
             outbox.put([TaskResult(self.id, end.value)])
-        except Exception as error:  # a model's failure belongs to its own request and to no other
-            outbox.put([TaskResult(self.id, None, error)])
+        except BaseException as error:  # a model's failure, a panic of compiled code too, belongs to its own request
+            outbox.put([TaskResult(self.id, None, as_exception(error))])
         else:
             return True
         return False

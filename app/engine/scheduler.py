@@ -15,7 +15,7 @@ from threading import Thread
 from typing import NamedTuple, TypeAlias
 
 from app.core.background import BackgroundTasks
-from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkedTask
+from app.engine.chunked_task import DECODING_CHUNK_SECONDS, IDLE_CHUNK_SECONDS, ChunkedTask, as_exception
 from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
 from app.engine.outbox import Outbox
@@ -104,8 +104,8 @@ class Scheduler:
             try:
                 while self._is_running:
                     self._run_round()
-            except Exception as error:  # without this thread, no request would be answered any more
-                time.sleep(self._background.record(self._name, error))
+            except BaseException as error:  # without this thread, no request would be answered any more
+                time.sleep(self._background.record(self._name, as_exception(error)))
                 self._background.attempt(self._name, self._step_decoders)
 
     def _run_round(self) -> None:

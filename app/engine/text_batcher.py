@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeAlias
 
-from app.engine.chunked_task import DECODING_CHUNK_SECONDS, ChunkSizer
+from app.engine.chunked_task import DECODING_CHUNK_SECONDS, ChunkSizer, as_exception
 from models.utils.progress import run_to_completion
 
 BATCH_TOKENS = 1024
@@ -155,8 +155,10 @@ def _compute(entries: Sequence[_Entry]) -> Work:
     """Compute all entries together; where that fails, one by one, so that only the faulty one fails."""
     try:
         results = yield from entries[0].predict([text for entry in entries for text in entry.texts])
-    except Exception as error:
-        return [error] if len(entries) == 1 else (yield from _compute_one_by_one(entries))
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # a panic of compiled code too
+        return [as_exception(error)] if len(entries) == 1 else (yield from _compute_one_by_one(entries))
     rest = iter(results)
     return [list(islice(rest, len(entry.texts))) for entry in entries]
 

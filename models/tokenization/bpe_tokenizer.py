@@ -22,6 +22,7 @@ from models.tokenization.definition.pipeline import Merges, added_tokens, build_
 from models.tokenization.detokenizer import UNICODE_TO_BYTE, ByteDetokenizer
 from models.tokenization.encoding import TokenModel
 from models.tokenization.offsets import byte_offsets
+from models.tokenization.raw_text import no_panic
 from models.tokenization.token_names import TokenNames
 from models.tokenization.word_cache import WordCache
 from models.utils.arrays import Int64Array
@@ -98,17 +99,20 @@ class BpeTokenizer(TokenModel):
         return list(chain.from_iterable(self._cache.look_up(pieces)))
 
     def _encode_pieces(self, pieces: list[str]) -> list[list[int]]:
-        return [self.pipeline.encode(piece, add_special_tokens=False).ids for piece in pieces]
+        with no_panic():
+            return [self.pipeline.encode(piece, add_special_tokens=False).ids for piece in pieces]
 
     def _encode_half(self, line: str, half: bytes) -> list[int]:
         """Return the ids of a line that ends inside a character, split as if any that so begins stood there."""
         character = next(filter(None, (_decode(half, fill) for fill in (0x80, 0x90, 0xA0))))
-        *symbols, last = [symbols for symbols, _ in self.pipeline.pre_tokenizer.pre_tokenize_str(line + character)]
-        pieces = [*symbols, last[: len(half) - len(character.encode())]]
-        return [token.id for piece in pieces for token in self.pipeline.model.tokenize(piece)]
+        with no_panic():
+            *symbols, last = [symbols for symbols, _ in self.pipeline.pre_tokenizer.pre_tokenize_str(line + character)]
+            pieces = [*symbols, last[: len(half) - len(character.encode())]]
+            return [token.id for piece in pieces for token in self.pipeline.model.tokenize(piece)]
 
     def _encode_lines(self, lines: list[str]) -> list[int]:
-        encodings = self.pipeline.encode_batch_fast(lines, add_special_tokens=False)
+        with no_panic():
+            encodings = self.pipeline.encode_batch_fast(lines, add_special_tokens=False)
         return [i for encoding in encodings for i in encoding.ids]
 
     def _is_plain(self, line: str) -> bool:

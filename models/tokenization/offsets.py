@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from models.special_tokens import EOS_TOKEN
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.raw_text import WHITESPACE
+from models.tokenization.raw_text import WHITESPACE, no_panic
 from models.utils.arrays import Int64Array
 
 PARAGRAPH_BREAK = re.compile(r"\n(?:[^\S\n\x1c-\x1f]*\n)+")
@@ -30,9 +30,10 @@ def pipeline_offsets(pipeline: Tokenizer, text: str) -> Int64Array:
     """Return begin and end of each token [T, 2] in a `text` that the normalizer of `pipeline` changes.
 
     The pipeline counts characters that became one with another as parts of no token: marks are given to the token
-    before them, others to the one behind.
+    before them, others to the one behind. Raises InvalidText where a pattern takes too long.
     """
-    offsets = pipeline.encode(text, add_special_tokens=False).offsets
+    with no_panic():
+        offsets = pipeline.encode(text, add_special_tokens=False).offsets
     spans: list[tuple[int, int]] = []
     last_end = 0
     for (begin, end), (next_begin, _) in pairwise([*offsets, (len(text), len(text))]):

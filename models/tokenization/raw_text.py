@@ -3,10 +3,14 @@ r"""Raw text, as people type and store it: what counts as a newline and as a bla
 `clean` makes of a text what tokenizers read: a byte order mark at its start is dropped, and "\r\n" and a lone "\r" are
 newlines. `LineReader` does the same to the bytes of a file. Blanks of raw text are the 25 characters of Unicode's
 White_Space, no more: U+001C to U+001F, at which Python's `str.split` splits, belong to words. Text that was tokenized
-before, and ARPA files, have tab and blank alone. `check_unicode` refuses what UTF-8 cannot write.
+before, and ARPA files, have tab and blank alone. `check_unicode` refuses what UTF-8 cannot write,
+`no_panic` what the library `tokenizers` gives up on.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -61,3 +65,19 @@ def check_unicode(text: str) -> str:
     except UnicodeEncodeError as error:
         raise InvalidText("text", f"must be Unicode; character {error.start} is half a surrogate pair") from None
     return text
+
+
+@contextmanager
+def no_panic(splitter: str = "the tokenizer") -> Iterator[None]:
+    """Turn a failure inside `tokenizers`, such as a pattern's that takes too long, into InvalidText.
+
+    It is no Exception: whoever calls `tokenizers` with the text of others and lets it pass loses the thread.
+    """
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # its class cannot be imported
+            raise
+        raise InvalidText("text", f"must be text that {splitter} can split, which fails: {error}") from None

@@ -14,6 +14,7 @@ from tokenizers import Regex, normalizers
 
 from models.special_tokens import EOS_TOKEN
 from models.tokenization.config import Normalization, TokenizerConfig
+from models.tokenization.raw_text import no_panic
 
 _ZEROS = str.maketrans(dict.fromkeys("123456789", "0"))
 _CONTROL_CHARACTERS = dict.fromkeys([*range(0x0A), *range(0x0B, 0x20), 0x7F])
@@ -114,8 +115,9 @@ class TextNormalizer:
         return text
 
     def _normalize_line(self, text: str) -> str:
-        for change in self._changes:
-            text = change.apply(text) if change.apply is not None else change.step.normalize_str(text)
+        with no_panic():
+            for change in self._changes:
+                text = change.apply(text) if change.apply is not None else change.step.normalize_str(text)
         return text
 
 

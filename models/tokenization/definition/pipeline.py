@@ -18,6 +18,7 @@ from models.special_tokens import EOS, EOS_TOKEN, UNK_TOKEN
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.definition.word_patterns import PRETOKENIZED_PATTERN, word_pattern
+from models.tokenization.raw_text import no_panic
 
 Merges: TypeAlias = Sequence[tuple[str, str]]
 """Pairs of neighbouring tokens that bpe merges into one, in the order in which it does."""
@@ -54,8 +55,9 @@ def boundary_spelling(config: TokenizerConfig) -> str:
 
 def surface_forms(tokenizer: Tokenizer, text: str) -> list[str]:
     """Return the surface forms of `text` as `tokenizer` looks them up, in its vocabulary or not."""
-    normalized = tokenizer.normalizer.normalize_str(text)
-    forms = [form for form, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
+    with no_panic():
+        normalized = tokenizer.normalizer.normalize_str(text)
+        forms = [form for form, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normalized)]
     return [EOS_TOKEN if tokenizer.token_to_id(form) == EOS else form for form in forms]
 
 

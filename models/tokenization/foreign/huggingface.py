@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from models.errors import InvalidInput, InvalidText
+from models.errors import InvalidInput
 from models.special_tokens import UNK_TOKEN
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.encoding import TokenModel
@@ -19,6 +18,7 @@ from models.tokenization.foreign.model import ForeignModel, TokenSpan, is_specia
 from models.tokenization.foreign.regex_safety import check_patterns
 from models.tokenization.foreign.replacement_safety import check_replacements
 from models.tokenization.foreign.spelling import BYTE_TOKEN, Spelling
+from models.tokenization.raw_text import no_panic
 
 _NEEDS_UNKNOWN = ("WordLevel", "WordPiece", "Unigram")
 """Models that fail at a text that their vocabulary cannot write, unless they have an unknown token."""
@@ -51,13 +51,13 @@ class HuggingFaceModel(ForeignModel):
 
     def encode_lines(self, lines: list[str]) -> Iterator[list[int]]:
         """Return the file's ids of each of `lines`. Raises InvalidText where a pattern takes too long."""
-        with _no_panic():
+        with no_panic("the tokenizer's file"):
             encodings = self._tokenizer.encode_batch_fast(lines, add_special_tokens=False)
         return (encoding.ids for encoding in encodings)
 
     def line_spans(self, line: str) -> list[TokenSpan]:
         """Return the tokens of a line with their places. Raises InvalidText where a pattern takes too long."""
-        with _no_panic():
+        with no_panic("the tokenizer's file"):
             encoding = self._tokenizer.encode(line, add_special_tokens=False)
         return [TokenSpan(i, *span) for i, span in zip(encoding.ids, encoding.offsets, strict=True)]
 
@@ -107,7 +107,7 @@ def _without_training(document: dict[str, Any]) -> dict[str, Any]:
 
 def _parse(document: dict[str, Any]) -> HuggingFaceTokenizer:
     try:
-        with _no_panic():
+        with no_panic("the tokenizer's file"):
             tokenizer = HuggingFaceTokenizer.from_str(json.dumps(document))
     except Exception as error:  # `tokenizers` raises no narrower one
         raise InvalidInput("tokenizer", f"must be a tokenizer.json that `tokenizers` reads: {error}") from None
@@ -125,16 +125,3 @@ def _unknown_token(model: dict[str, Any], tokens: set[str], special: list[str]) 
     if model.get("type") in _NEEDS_UNKNOWN:
         raise InvalidInput("tokenizer", f"must name a token for unknown text in a {model['type']} vocabulary")
     return UNK_TOKEN if UNK_TOKEN in special else None
-
-
-@contextmanager
-def _no_panic() -> Iterator[None]:
-    """Turn a failure inside `tokenizers`, such as a pattern's that takes too long, into InvalidText."""
-    try:
-        yield
-    except Exception:
-        raise
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # its class cannot be imported
-            raise
-        raise InvalidText("text", f"must be text that the tokenizer's file can split, which fails: {error}") from None

@@ -1,9 +1,14 @@
-"""The chunk size: as many tokens as the last chunks took time for."""
+"""Chunked tasks, and the chunk size: as many tokens as the last chunks took time for."""
+
+from collections.abc import Generator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from app.engine import chunked_task
-from app.engine.chunked_task import ChunkSizer
+from app.engine.chunked_task import ChunkedTask, ChunkSizer
+from app.engine.outbox import Outbox, TaskResult
 from models.inference.prefill import Runtime
 
 
@@ -72,3 +77,23 @@ def test_chunk_sizer_tells_the_tokens_within_a_time_once_the_speed_is_known() ->
     assert timed.tokens_within(1.0) == 0
     timed.learn(8, 0.002)
     assert timed.tokens_within(0.01) == 40
+
+
+class Panic(BaseException):
+    """What compiled code raises where it gives up; no Exception."""
+
+
+def test_chunked_task_that_panics_fails_alone() -> None:
+    def panic() -> Generator[object, None, None]:
+        yield 1
+        raise Panic("gave up")
+
+    results: list[TaskResult] = []
+    outbox = cast(Outbox, SimpleNamespace(put=results.extend))
+    task = ChunkedTask(7, panic(), ChunkSizer(Runtime(256)))
+    assert task.run_chunk(outbox)
+    assert not task.run_chunk(outbox)
+    (result,) = results
+    assert result.task_id == 7
+    assert isinstance(result.error, RuntimeError)
+    assert str(result.error) == "Panic: gave up"

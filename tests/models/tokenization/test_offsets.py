@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from models.errors import InvalidText
 from models.tokenization.config import BYTE_TO_UNICODE, Normalization, TokenizerConfig, TokenKind
 from models.tokenization.definition.normalization import TextNormalizer
 from models.tokenization.tokenizer import Tokenizer
@@ -135,3 +136,11 @@ def test_token_offsets_of_normalized_text_rise(kind: TokenKind, normalize: set[N
     begins = [begin for begin, _ in spans(tokenizer, text)]
     assert begins == sorted(begins)
     assert all(0 <= begin < end <= len(text) for begin, end in spans(tokenizer, text))
+
+
+def test_token_offsets_of_piled_up_marks_are_refused_where_a_pattern_gives_up() -> None:
+    """The library's failure is no Exception, and would end the thread that computes."""
+    marked = "o" + "\u0300\u0327" * 200 + " \u2019"  # the quote has the text normalized, and so the pipeline asked
+    tokenizer = Tokenizer(TokenizerConfig(normalize=("punctuation",)), ["<unk>", "</s>"])
+    with pytest.raises(InvalidText, match="text that the tokenizer can split"):
+        tokenizer.encode_with_offsets(marked)
