@@ -46,4 +46,5 @@ class AnswerTransport:
     def _flush(self) -> None:
         if self._head:
             head, self._head = self._head, b""
-            self._transport.write(head)
+            if not self._transport.is_closing():  # the client may have hung up since; uvloop then raises
+                self._transport.write(head)

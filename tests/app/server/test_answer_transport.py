@@ -96,3 +96,11 @@ def test_protocol_sends_an_answer_in_one_piece(client: httpx.Client) -> None:
             length = re.search(rb"content-length: (\d+)", head)
             assert length is not None
             assert len(content) == int(length[1])
+
+
+def test_answer_transport_drops_a_head_that_nobody_waits_for() -> None:
+    def hang_up(answer: AnswerTransport) -> None:
+        answer.write(HEAD)
+        answer._transport.close()
+
+    assert sent(hang_up) == [b"(closed)"]
