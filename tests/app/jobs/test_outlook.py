@@ -140,8 +140,7 @@ def test_waiting_job_of_the_first_example_says_so_and_then_publishes_its_model(o
             waits(second, "all are busy, with 1 running")
             waits(job, "it waits for the processor: lately it had 0% of one")
             assert described(job)["progress"]["phase"] == "starting"
-            before = described(job)["seconds_left"]
-            wait_for(lambda: described(job)["seconds_left"] != before)
+            wait_for(lambda: described(job)["seconds_left"] is None)  # it takes longer than was estimated
             client.post(f"/v1/jobs/{second['id']}/cancel")
             os.kill(child, signal.SIGCONT)
             assert over(client, job)["status"] == "succeeded"

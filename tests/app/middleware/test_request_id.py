@@ -138,7 +138,7 @@ def test_request_line_is_written_where_an_exception_was_not_handled(
     def fail(name: str) -> None:
         raise RuntimeError("unheard of")
 
-    monkeypatch.setattr(server.app.state.registry, "get", fail)
+    monkeypatch.setattr(server.app.state.registry, "find", fail)
     assert ask(client, "POST", "/v1/models/words/next", "broken", json={"context": "a"}).status_code == 500
     line = lines.one("broken")
     assert (line["status"], line["outcome"], line["model"]) == (500, "internal_error", "words")

@@ -130,7 +130,7 @@ def test_trace_of_a_failure_is_one_where_the_server_failed(
     def fail(_: str) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(traced.app.state.registry, "get", fail)
+    monkeypatch.setattr(traced.app.state.registry, "find", fail)
     assert asking.post("/v1/models/words/probability", json={"text": "the"}).status_code == 500
     failed = collector.await_one("POST /v1/models/{model}/probability")
     assert (failed["is_error"], failed["attributes"]["error.type"]) == (True, "internal_error")
