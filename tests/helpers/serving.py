@@ -59,6 +59,8 @@ from tests.helpers.texts import some_text
 
 # A busy machine may be slow, and a test that hangs up early proves nothing.
 get, post, stream = (partial(call, timeout=60) for call in (httpx.get, httpx.post, httpx.stream))
+PATIENCE = 180
+"""Seconds until a server must be ready, on a machine however busy: hundreds of tests may share it."""
 ENDLESS = {"max_tokens": 10**6, "ignore_end": True}
 TEXT = some_text()
 WORDS = Tokenizer.train(TokenizerConfig(), [TEXT])
@@ -184,8 +186,8 @@ def serving(checkpoints: Path, **settings: object) -> Iterator[Server]:
     server = Server.of(checkpoints, **settings)
     server.begin()
     try:
-        wait_for(lambda: get(f"{server.url}/health/ready").status_code == 200)
-        wait_for(lambda: get(f"{server.url}/v1/aliases").status_code == 200)
+        wait_for(lambda: get(f"{server.url}/health/ready").status_code == 200, PATIENCE)
+        wait_for(lambda: get(f"{server.url}/v1/aliases").status_code == 200, PATIENCE)
         yield server
     finally:
         server.stop()

@@ -30,7 +30,7 @@ def test_counts_merge_and_extend_equal_training_on_both_texts(nextword: Run, fil
     extended = nextword("train", second, "--name", "extended", "--extends", "first", *shared, root=root)
     assert extended.status == 0, extended.err
     assert nextword("train", both, "--name", "both", *shared, root=root).status == 0
-    assert nextword("train", first, first, "--name", "twice", *shared, "--memory", "1G", root=root).status == 0
+    assert nextword("train", first, first, "--name", "twice", *shared, "--memory", "8G", root=root).status == 0
     merged = nextword("counts", "merge", "first", "first@1", "--name", "merged", root=root)
     assert merged.status == 0, merged.err
     for output, expected in (("extended", "both"), ("merged", "twice")):
