@@ -38,7 +38,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     try:
         yield mounted
     finally:
-        subprocess.run(["umount", str(mounted)], check=True)
+        # A look at the folder, or a job's process, that is just ending may still hold it.
+        wait_for(lambda: subprocess.run(["umount", str(mounted)], check=False).returncode == 0, pause=0.1)
 
 
 @pytest.fixture(params=["data", "checkpoints"])
