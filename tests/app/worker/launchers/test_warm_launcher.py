@@ -14,7 +14,7 @@ import pytest
 
 from app.worker.launchers.warm_launcher import ForkedRun, WarmLauncher
 from app.worker.run_protocol import Done, End, Lost, Message, Reported, Stopped
-from tests.helpers.fleet import children, is_running
+from tests.helpers.fleet import children, is_fork_server, is_running
 from tests.helpers.jobs import RUN_SPEC
 from tests.helpers.serving import wait_for
 
@@ -147,7 +147,7 @@ def test_forked_child_is_killed_at_once_without_time(launcher: WarmLauncher) -> 
 def test_forked_child_goes_on_without_its_server_and_the_next_run_has_another(launcher: WarmLauncher) -> None:
     run = start(launcher, "wait")
     until(run, bool)
-    (server,) = [pid for pid in children(os.getpid()) if children(pid)]
+    (server,) = [pid for pid in children(os.getpid()) if is_fork_server(pid)]
     os.kill(server, signal.SIGKILL)
     wait_for(lambda: not is_running(server))
     after = start(launcher, "wait")
