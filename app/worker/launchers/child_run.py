@@ -10,13 +10,13 @@ import json
 import os
 import select
 import signal
-import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
+from app.worker.launchers.stoppable_run import StoppableRun
 from app.worker.run_protocol import End, Lost, Message, RunSpec, message_from_json
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -24,15 +24,14 @@ STOP_LINE = b"stop\n"
 _READ_BYTES = 1 << 16
 
 
-class ChildRun(ABC):
+class ChildRun(StoppableRun):
     """Run in a child process; a subclass knows how the process is killed and waited for."""
 
     def __init__(self, orders: IO[bytes], reports: IO[bytes]) -> None:
         """Talk to a child whose standard input is `orders` and whose standard output is `reports`."""
+        super().__init__()
         self._orders, self._reports = orders, reports
         self._partial_line = b""
-        self._kill_at: float | None = None
-        self._ended = False
 
     def send(self, line: bytes) -> None:
         """Write a line to the child; `poll` notices a child that is gone already."""
@@ -44,14 +43,7 @@ class ChildRun(ABC):
         """Write the first line, with which the work begins."""
         self.send(json.dumps(asdict(spec)).encode() + b"\n")
 
-    def poll(self, seconds: float) -> list[Message]:
-        """Return the messages since the last call, waiting up to `seconds` for one. The end comes last, once."""
-        if self._ended:
-            return []
-        if self._kill_at is not None:
-            seconds = min(seconds, max(0.0, self._kill_at - time.monotonic()))
-            if not seconds:
-                self._kill()
+    def _receive(self, seconds: float) -> list[Message]:
         ready, _, _ = select.select([self._reports], [], [], seconds)
         if not ready:
             return []
@@ -66,23 +58,12 @@ class ChildRun(ABC):
         pid = self._pid()
         return None if pid is None else process_seconds(pid)
 
-    def stop(self, seconds: float) -> None:
-        """Tell the child to save its state and stop; kill it after `seconds`."""
-        if self._ended:
-            return
-        self._kill_at = time.monotonic() + seconds
-        if seconds > 0:
-            self.send(STOP_LINE)
-        else:
-            self._kill()
+    def _ask_to_stop(self) -> None:
+        self.send(STOP_LINE)
 
     @abstractmethod
     def _pid(self) -> int | None:
         """Return the process's id; None before it is known."""
-
-    @abstractmethod
-    def _kill(self) -> None:
-        """Kill the process, if it still runs."""
 
     @abstractmethod
     def _wait(self) -> int | None:

@@ -11,7 +11,6 @@ import logging
 import signal
 import socket
 import threading
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +19,7 @@ from ray.exceptions import RayError
 
 from app.worker.launchers.child_run import THREAD_LIMITS
 from app.worker.launchers.ray_child import RayChild
+from app.worker.launchers.stoppable_run import StoppableRun
 from app.worker.run_protocol import End, Lost, Message, RunSpec, message_from_json
 
 logger = logging.getLogger(__name__)
@@ -58,24 +58,16 @@ class RayLauncher:
         ray.shutdown()
 
 
-class RayRun:
+class RayRun(StoppableRun):
     """Run in an actor that streams its reports."""
 
     def __init__(self, actor: Any, reports: Any) -> None:
+        super().__init__()
         self._actor, self._reports = actor, reports
         self._processor_seconds: float | None = None
-        self._kill_at: float | None = None
-        self._ended = False
 
-    def poll(self, seconds: float) -> list[Message]:
-        """Return the messages since the last call, waiting up to `seconds` for one. The end comes last, once."""
-        if self._ended:
-            return []
-        if self._kill_at is not None:
-            seconds = min(seconds, max(0.0, self._kill_at - time.monotonic()))
-            if not seconds:
-                self._kill()
-        messages = self._receive(seconds)
+    def _receive(self, seconds: float) -> list[Message]:
+        messages = self._next_report(seconds)
         if messages and isinstance(messages[-1], End):
             self._ended = True
             self._kill()  # its processors and memory are for others
@@ -85,17 +77,10 @@ class RayRun:
         """Return the processor time of the work by its last report, in seconds; None before the first."""
         return self._processor_seconds
 
-    def stop(self, seconds: float) -> None:
-        """Tell the work to save its state and stop; kill it after `seconds`."""
-        if self._ended:
-            return
-        self._kill_at = time.monotonic() + seconds
-        if seconds > 0:
-            self._actor.stop.remote()
-        else:
-            self._kill()
+    def _ask_to_stop(self) -> None:
+        self._actor.stop.remote()
 
-    def _receive(self, seconds: float) -> list[Message]:
+    def _next_report(self, seconds: float) -> list[Message]:
         try:
             ready, _ = ray.wait([self._reports], timeout=seconds)
             if not ready:
