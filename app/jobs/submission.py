@@ -43,7 +43,7 @@ from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
 from app.schemas.trades.tune import TuneJob
 from app.storage.aliases import AliasStore
-from app.storage.file_store import FileStore
+from app.storage.file_store import FileStore, StoredFile
 from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.load import shared_tokenizer
 from models.checkpoint.repository import was_deleted
@@ -57,6 +57,9 @@ from models.recipes.compose import make_composite
 from models.recipes.initial_weights import model_weights
 from models.recipes.recipe import Recipe
 from models.recipes.task_recipe import TaskRecipe
+
+_WITHOUT_MODEL = EvaluateJob | CalibrateJob | TuneJob | RecordsJob
+"""Requests that make no model, and so name none."""
 
 
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
@@ -103,7 +106,7 @@ class JobSubmission:
 
     def _prepare(self, request: JobRequest) -> NewJob:
         """Return the job of a request that says the encoding of its files."""
-        if isinstance(request, EvaluateJob | CalibrateJob | TuneJob | RecordsJob):
+        if isinstance(request, _WITHOUT_MODEL):
             return self._prepare_measuring(request)
         if request.name in self.aliases.read_snapshot():
             raise NameTaken(f"{request.name!r} is an alias, so no model can have that name")
@@ -128,13 +131,13 @@ class JobSubmission:
     def _prepare_training(self, request: TrainingRequest) -> NewJob:
         validation = None if request.validation_file is None else Path("validation")
         recipe = request.recipe(Path("training"), validation)
-        self._file_bytes("training_file", request.training_file)
+        training_file = self._file("training_file", request.training_file)
         self._file_bytes("validation_file", request.validation_file)
         vocabulary = None
         for field, file in request.more_files.items():
             self._file_bytes(field, file)
             vocabulary = file_vocabulary_size(self.files, file, recipe.tokenizer)
-        text, threads = self._text_size(recipe, request.training_file, vocabulary), self.settings.job_threads
+        text, threads = self._text_size(recipe, training_file, vocabulary), self.settings.job_threads
         estimate = estimate_training(recipe, text, threads or spare_cores())
         if isinstance(request, NgramJob) and self._needs_disk(request, estimate):
             on_disk = request.model_copy(update={"memory": str(self._limits.memory_bytes)})
@@ -161,11 +164,10 @@ class JobSubmission:
             origin = self._resolve_model("initialize_from", request.initialize_from)
             resolved = {"initialize_from": origin.id}
         recipe = request.recipe(Path, None if origin is None else origin.checkpoint.path)
-        for file_id in request.training_files:
-            self._file_bytes("training_file", file_id)
+        training_files = [self._file("training_file", file_id) for file_id in request.training_files]
         for field, file in {"validation_file": request.validation_file, **request.more_files}.items():
             self._file_bytes(field, file)
-        text, threads = self._examples_size(recipe, request.training_files), self.settings.job_threads
+        text, threads = self._examples_size(recipe, training_files), self.settings.job_threads
         estimate = estimate_task(recipe, text, threads or spare_cores())
         self._limits.check(estimate)
         if origin is not None and recipe.encoder is not None:  # it must fit
@@ -222,9 +224,10 @@ class JobSubmission:
         served = {field: self._resolve_model(field, name) for field, name in model_fields(request).items()}
         check_records_job(request, served)
         size = 0
-        for field, file in {"files.0": request.files[0], **request.more_files}.items():
-            size += self._file_bytes(field, file)
-            check_encoding_of_records(field, self.files.get(file))
+        for field, file_id in {"files.0": request.files[0], **request.more_files}.items():
+            file = self._file(field, file_id)
+            size += file.content_bytes
+            check_encoding_of_records(field, file)
         estimate = estimate_selection([model.checkpoint.model for model in served.values()], size)
         self._limits.check(estimate)
         resolved: dict[str, Any] = {name: served[name].id for name in ("model", "against") if name in served}
@@ -247,7 +250,7 @@ class JobSubmission:
             kind=request.kind,
             request=sent | resolved,
             estimate=asdict(estimate),
-            name=None if isinstance(request, EvaluateJob | CalibrateJob | TuneJob | RecordsJob) else request.name,
+            name=None if isinstance(request, _WITHOUT_MODEL) else request.name,
             training_file=next(iter(request.training_files), None),
             validation_file=request.validation_file,
             more_files=request.more_files,
@@ -273,25 +276,27 @@ class JobSubmission:
         """Return whether a count that was given no memory needs more than there is, so that it is given that."""
         return request.memory is None and estimate.memory_bytes > self._limits.memory_bytes
 
-    def _text_size(self, recipe: Recipe, file_id: str, file_vocabulary: int | None) -> TextSize:
+    def _text_size(self, recipe: Recipe, file: StoredFile, file_vocabulary: int | None) -> TextSize:
         """Return the size of a training text, from a sample where one can be read."""
-        file, size = self.files.get(file_id), None
+        size = None
         if file_vocabulary is None:
-            size = sample_size(recipe, self.files.path(file_id), file.content_bytes, seekable=file.text_bytes is None)
+            size = sample_size(recipe, self.files.path(file.id), file.content_bytes, seekable=file.text_bytes is None)
         return size or guess_size(recipe, file.content_bytes, file_vocabulary)
 
-    def _examples_size(self, recipe: TaskRecipe, file_ids: Sequence[str]) -> TextSize:
+    def _examples_size(self, recipe: TaskRecipe, files: Sequence[StoredFile]) -> TextSize:
         """Return the size of a task's examples, from a sample where one can be read."""
-        first, size = self.files.get(file_ids[0]), sum(self.files.get(file_id).content_bytes for file_id in file_ids)
+        first, size = files[0], sum(file.content_bytes for file in files)
         sampled = sample_examples(recipe, self.files.path(first.id), first.filename, size)
         return sampled or guess_examples(recipe, size)
 
     def _file_bytes(self, field: str, file_id: str | None) -> int:
         """Return the size of what a file holds, decompressed; 0 where none is given."""
-        if file_id is None:
-            return 0
+        return 0 if file_id is None else self._file(field, file_id).content_bytes
+
+    def _file(self, field: str, file_id: str) -> StoredFile:
+        """Return an uploaded file. Raises InvalidInput, which names the field, where there is none."""
         try:
-            return self.files.get(file_id).content_bytes
+            return self.files.get(file_id)
         except NotFound as error:
             raise InvalidInput(field, f"{error}; upload it with POST /v1/files") from None
 
