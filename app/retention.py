@@ -92,7 +92,10 @@ class Retention:
                 yield from old
 
     def _can_be_used(self, kept: PublishedModel) -> bool:
-        """Return whether a version, in whose favour others are deleted, can be loaded: nobody may have tried yet."""
+        """Return whether a version can be loaded, in whose favour others are deleted.
+
+        Nobody may have tried yet.
+        """
         try:
             return self.registry.get(kept.id).id == kept.id
         except (CheckpointError, ModelLoading) as error:

@@ -129,7 +129,10 @@ def to_api_error(error: Exception) -> ApiError:
 
 
 def _special_headers(error: Exception) -> Mapping[str, str]:
-    """Say what kind of key is wanted (RFC 6750), how long a file is, that a quota does not come back by waiting."""
+    """Return the headers of single errors.
+
+    They say what kind of key is wanted (RFC 6750), how long a file is, and that a quota does not come back by waiting.
+    """
     if isinstance(error, exceptions.BadApiKey):
         return {"www-authenticate": 'Bearer realm="nextword"'}
     if isinstance(error, exceptions.ScopeMissing):

@@ -16,7 +16,7 @@ from typing import Any
 from app.core.exceptions import Conflict, ModelInUse
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.members import checkpoints_using
-from models.checkpoint.repository import DELETED_CARD_FILE, next_version
+from models.checkpoint.repository import DELETED_CARD_FILE, next_version, version_folder
 from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 from models.utils.files import fsync_path
 
@@ -30,7 +30,7 @@ def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> N
 
     Raises CheckpointExists where that version was published by somebody else.
     """
-    target = root / name / str(version)
+    target = version_folder(root, name, version)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         staged.rename(target)  # fails onto a directory that is not empty: the first publisher wins
@@ -45,7 +45,7 @@ def publish(staged: Path, root: Path, name: str, version: int, job_id: str) -> N
 
 def is_published(root: Path, name: str, version: int, job_id: str) -> bool:
     """Return whether this job published that version; False for a card that cannot be read."""
-    card = root / name / str(version) / CARD_FILE
+    card = version_folder(root, name, version) / CARD_FILE
     try:
         return card.exists() and Card.read(card).provenance.job == job_id
     except CheckpointDamaged:
@@ -63,7 +63,7 @@ def delete_version(root: Path, name: str, version: int) -> None:
     The card is kept under another name, which reserves the number: `name@version` never means another model.
     Raises CheckpointNotFound, and Conflict for a version in a link, whose files are another directory's.
     """
-    target = root / name / str(version)
+    target = version_folder(root, name, version)
     if target.parent.is_symlink() or target.is_symlink():
         raise Conflict(f"{name}@{version} is a link to files that are not the service's to delete: remove the link")
     try:
@@ -79,7 +79,10 @@ def delete_version(root: Path, name: str, version: int) -> None:
 
 
 def delete_unused_version(root: Path, name: str, version: int) -> None:
-    """Delete a published model as `delete_version` does; raises ModelInUse where a composite is made of it."""
+    """Delete a published model as `delete_version` does.
+
+    Raises ModelInUse where a composite is made of it.
+    """
     model = f"{name}@{version}"
     if composites := checkpoints_using(root, model):
         raise ModelInUse(f"{model} is a part of {', '.join(composites)}; delete that first")
@@ -107,5 +110,5 @@ def remove_stale_staging(root: Path) -> None:
 
 def job_result(root: Path, name: str, version: int) -> dict[str, Any]:
     """Return the result of a job that published a model: its id and metrics."""
-    metrics = Card.read(root / name / str(version) / CARD_FILE).provenance.metrics
+    metrics = Card.read(version_folder(root, name, version) / CARD_FILE).provenance.metrics
     return {"model": f"{name}@{version}", "metrics": metrics}

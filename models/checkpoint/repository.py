@@ -83,11 +83,15 @@ def _may_hold_card(path: Path) -> bool:
     return True
 
 
+def version_folder(root: Path, name: str, version: int) -> Path:
+    """Return the folder of `name@version` below `root`, whether there is one or not."""
+    return root / name / str(version)
+
+
 def was_deleted(root: Path, model: str) -> bool:
     """Tell whether `model` is the name@version of one that was deleted."""
     with suppress(InvalidInput, OSError):  # no model can have that name; nobody can look into its folder
-        name, version = parse_version(model)
-        return (root / name / str(version) / DELETED_CARD_FILE).exists()
+        return (version_folder(root, *parse_version(model)) / DELETED_CARD_FILE).exists()
     return False
 
 

@@ -102,9 +102,10 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event, trac
 
 
 def _launcher(settings: Settings) -> Launcher:
-    """Return the launcher of these settings; only Linux can fork the processes of jobs and hold on to them.
+    """Return the launcher of these settings.
 
-    Raises InvalidInput where a Ray cluster is wanted and the extra `ray` is not installed.
+    Only Linux can fork the processes of jobs and hold on to them. Raises InvalidInput where a Ray cluster is wanted and
+    the extra `ray` is not installed.
     """
     if settings.ray_address:
         if find_spec("ray") is None:

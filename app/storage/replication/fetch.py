@@ -20,7 +20,7 @@ from app.storage.replication.source import ModelSource, SourceError
 from models.checkpoint.card import CARD_FILE, Card, FileDigest
 from models.checkpoint.card_fields import MAX_CARD_BYTES
 from models.checkpoint.model_name import parse_version
-from models.checkpoint.repository import DELETED_CARD_FILE
+from models.checkpoint.repository import DELETED_CARD_FILE, version_folder
 from models.errors import CheckpointDamaged, CheckpointExists
 from models.utils.files import fsync_path, rename_durably
 
@@ -43,7 +43,7 @@ def fetch_model(
     if len(content) > MAX_CARD_BYTES or card_sha256 not in (None, _sha256(content)):
         raise CheckpointDamaged(f"{model}: its card is not the one that was named")
     name, version = parse_version(model)
-    target = root / name / str(version)
+    target = version_folder(root, name, version)
     if is_there(target, _sha256(content)):
         return False
     root.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from app.storage.replication.fetch import fetch_model
 from app.storage.replication.object_store import ObjectStore
 from app.storage.replication.source import SourceError
 from models.checkpoint.model_name import parse_version
-from models.checkpoint.repository import DELETED_CARD_FILE, list_checkpoints, was_deleted
+from models.checkpoint.repository import DELETED_CARD_FILE, list_checkpoints, version_folder, was_deleted
 from models.errors import CheckpointError, CheckpointNotFound
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Replica:
                     self._attempt(ref.id, "", self._push)
 
     def _path(self, model: str) -> Path:
-        return self._root / model.replace("@", "/")
+        return version_folder(self._root, *parse_version(model))
 
     def _attempt(self, model: str, tag: str, copy: Callable[[str], None]) -> None:
         """Copy a model, unless it was refused a short time ago; one that is refused stops no other."""

@@ -14,7 +14,8 @@ from app.core.settings import STORE_URL, load_settings
 from app.storage.replication.fetch import fetch_model
 from app.storage.replication.object_store import ObjectStore
 from models.checkpoint.card import CARD_FILE, Card
-from models.checkpoint.repository import CheckpointRef
+from models.checkpoint.model_name import parse_version
+from models.checkpoint.repository import CheckpointRef, version_folder
 from models.errors import InvalidInput
 from models.utils.progress import Progress
 
@@ -44,7 +45,7 @@ def pull_command(url: str, model: str, api_key: str | None, checkpoints: Path, q
         is_new = fetch_model(source, checkpoints, offered, show)
     finally:
         bar.close()
-    path = checkpoints / offered.replace("@", "/")
+    path = version_folder(checkpoints, *parse_version(offered))
     if as_json:
         click.echo(to_json({"model": offered, "path": str(path), "copied": is_new}))
     else:
