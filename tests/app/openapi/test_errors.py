@@ -142,9 +142,11 @@ def arrange(code: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     elif code == "body_too_large":
         monkeypatch.setattr(BodyLimitMiddleware, "_kind", lambda *_: (1, False, True))
     elif code == "database_unavailable":
-        monkeypatch.setattr(Database, "read", no_database)
-        monkeypatch.setattr(Database, "write", no_database)
-        monkeypatch.setattr(server.app.state.stores.aliases, "is_read", False)
+        aliases = server.app.state.stores.aliases
+        with aliases._snapshot_lock:  # a refresh that has begun must end before, or it reads them once more
+            monkeypatch.setattr(Database, "read", no_database)
+            monkeypatch.setattr(Database, "write", no_database)
+            monkeypatch.setattr(aliases, "is_read", False)
     elif code in ("model_loading", "model_unusable"):
         found = {"loading": (f"{NOWHERE}@1",)} if code == "model_loading" else {"problems": {f"{NOWHERE}@1": "broken"}}
         monkeypatch.setattr(registry, "_publish", lambda *_: None)
