@@ -32,7 +32,11 @@ MAX_LISTED_TOP_K = 1000
 EXPLAINED_WORDS = 10
 """Most probable next words whose numbers an explanation tells, after each context: half a millisecond."""
 INDEX_MIN_TOKENS = 1 << 13
-"""Tokens from which on scoring builds and uses the hash index, whose building takes a fraction of a second."""
+"""Tokens that are scored at once from which on the hash index is used."""
+INDEX_AT_ONCE_BYTES = 1 << 23
+"""Size of the hash index up to which it is built when first used: 60 ms for a million n-grams."""
+_INDEX_BYTES_PER_TOKEN = 32
+"""Bytes of index that are built in the time that the index saves for one token: 235 ns of 420 (45 million n-grams)."""
 
 RANKED_AT_ONCE = 1 << 20
 """Bigrams up to which the first list of best words ranks them; more take a command much longer than a few rows do."""
@@ -72,6 +76,7 @@ class NgramModel(LanguageModel):
         self._trie = table.trie
         self._read_counts: Callable[[], CountTable] | None = None
         self._unranked_rows = 0
+        self._searched_tokens = 0
         self.has_undefined_contexts = ngram_config.smoothing == "mle"
 
     def begin_state(self, rows: int) -> NDArray[np.int64]:
@@ -96,9 +101,22 @@ class NgramModel(LanguageModel):
         """Return log P of each of `tokens` [B, T] given those before, 0 past `lengths`, and the state after."""
         paths, (words, ends) = _as_array(state).copy(), self._checked_tokens(tokens, lengths)
         scores = np.zeros(words.shape, np.float32)
-        index = self.hash_index if words.size >= INDEX_MIN_TOKENS else EMPTY_INDEX
-        query.score(self._trie, paths, words, ends, scores, query_buffers(self._trie, index))
+        query.score(self._trie, paths, words, ends, scores, query_buffers(self._trie, self._index_for(words.size)))
         return scores, paths
+
+    def _index_for(self, tokens: int) -> HashIndex:
+        """Return the hash index where so many tokens are scored with it.
+
+        A large one is built once the tokens so far would have saved the time of building it: fewer, as a file of some
+        megabytes has, cost neither that nor its memory.
+        """
+        if tokens < INDEX_MIN_TOKENS:
+            return EMPTY_INDEX
+        if "hash_index" not in self.__dict__:
+            self._searched_tokens += tokens
+            if index_bytes(self._trie) > max(INDEX_AT_ONCE_BYTES, _INDEX_BYTES_PER_TOKEN * self._searched_tokens):
+                return EMPTY_INDEX
+        return self.hash_index
 
     def score_pairs(self, state: State, rows: IntArray, tokens: TokenIds) -> Floats:
         """See `LanguageModel`; few candidates of a state are looked for one by one, without its whole row."""
@@ -156,7 +174,7 @@ class NgramModel(LanguageModel):
 
     @cached_property
     def hash_index(self) -> HashIndex:
-        """Hash index of bigrams and trigrams, for long texts, built when first needed; empty if too large."""
+        """Hash index of bigrams and trigrams, for long texts, built when first asked for; empty if too large."""
         return build_index(self._trie) if index_bytes(self._trie) <= self.max_index_bytes else EMPTY_INDEX
 
     @cached_property

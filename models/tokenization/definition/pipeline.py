@@ -8,7 +8,7 @@ splits at, are not. White space separates tokens and is part of none, except for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
@@ -40,12 +40,17 @@ def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: M
 
 
 def pipeline_ids(config: TokenizerConfig, ids: Mapping[str, int]) -> dict[str, int]:
-    """Return the ids by token as the pipeline spells it.
+    """Return the ids by token as the pipeline spells it."""
+    return dict(zip(pipeline_tokens(config, ids), ids.values(), strict=True))
+
+
+def pipeline_tokens(config: TokenizerConfig, tokens: Iterable[str]) -> list[str]:
+    """Return tokens as the pipeline spells them.
 
     From edition 2 on it spells `</s>` as what that stands for in text: the newline gives it, a typed `</s>` does not.
     """
     boundary = boundary_spelling(config)
-    return {boundary if token == EOS_TOKEN else token: i for token, i in ids.items()}
+    return [boundary if token == EOS_TOKEN else token for token in tokens]
 
 
 def boundary_spelling(config: TokenizerConfig) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.special_tokens import EOS_TOKEN
 from models.tokenization.config import TokenizerConfig
-from models.tokenization.definition.pipeline import pipeline_ids
+from models.tokenization.definition.pipeline import pipeline_tokens
 from models.tokenization.detokenizer import Detokenizer
 from models.tokenization.encoding import TokenModel
 from models.tokenization.words.char_classes import char_classes, classify, padded_bytes
@@ -29,7 +29,7 @@ class WordTokenizer(TokenModel):
             config.rules, pretokenized=config.pretokenized, control_tokens=config.control_tokens
         )
         # A token spelled as the newline is one that no other text gives.
-        self._table = build_vocab_table(list(pipeline_ids(config, self.ids)))
+        self._table = build_vocab_table(pipeline_tokens(config, self.vocabulary))
 
     def encode(self, text: str) -> NDArray[np.int32]:
         """Return the ids [T] of `text`, MISSING where the vocabulary lacks the surface form."""

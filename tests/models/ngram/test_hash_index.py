@@ -6,7 +6,7 @@ import pytest
 from models.ngram import query
 from models.ngram.config import NgramConfig
 from models.ngram.hash_index import EMPTY_INDEX, build_index, index_bytes
-from models.ngram.model import NgramModel
+from models.ngram.model import INDEX_MIN_TOKENS, NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
 from tests.helpers.estimation import estimate_model
@@ -56,3 +56,22 @@ def test_hash_index_is_left_out_where_it_is_too_large() -> None:
     assert build_index(model.table.trie).slots.nbytes == expected
     model.max_index_bytes = expected - 1
     assert model.hash_index is EMPTY_INDEX
+
+
+def test_hash_index_of_a_large_model_is_built_once_it_saves_more_time_than_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = estimate_model(LINES, NgramConfig(3), SIZE)
+    monkeypatch.setattr("models.ngram.model.INDEX_AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(
+        "models.ngram.model._INDEX_BYTES_PER_TOKEN", index_bytes(model.table.trie) / INDEX_MIN_TOKENS / 2
+    )
+    words = np.tile(np.arange(2, SIZE), INDEX_MIN_TOKENS)[None, :INDEX_MIN_TOKENS]
+    first, _ = model.score(model.begin_state(1), words[:, :-1])  # too few for any index
+    assert "hash_index" not in vars(model)
+    searched, _ = model.score(model.begin_state(1), words)
+    assert "hash_index" not in vars(model)
+    indexed, _ = model.score(model.begin_state(1), words)
+    assert "hash_index" in vars(model)
+    assert np.array_equal(searched, indexed)
+    assert np.array_equal(first, searched[:, :-1])
