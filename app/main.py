@@ -30,9 +30,9 @@ from app.core.settings import Settings, split_models
 from app.core.traces.opening import open_tracing
 from app.engine.capacity import WorkQueue
 from app.engine.engine import Engine
-from app.engine.folder_watch import FolderWatch
-from app.engine.model_memory import MemoryLimits
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.folder_watch import FolderWatch
+from app.engine.registry.model_memory import MemoryLimits
+from app.engine.registry.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from app.http.error_responses import add_error_handlers
 from app.http.swagger_ui import add_swagger_ui

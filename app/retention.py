@@ -16,8 +16,8 @@ from itertools import groupby, islice
 
 from app.core.exceptions import Conflict, FileInUse, ModelInUse, ModelLoading, NotFound
 from app.core.settings import Settings
-from app.engine.model_registry import ModelRegistry
-from app.engine.snapshot import PublishedModel
+from app.engine.registry.model_registry import ModelRegistry
+from app.engine.registry.snapshot import PublishedModel
 from app.jobs.finished_jobs import delete_finished_job, finished_jobs
 from app.storage.published_models import delete_unused_version
 from app.stores import Stores

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from app.core.exceptions import DatabaseUnavailable
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.store import JobStore
 from app.storage.tables import Status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 
-from app.engine.snapshot import ServedModel
+from app.engine.registry.snapshot import ServedModel
 from app.schemas.jobs.selection_jobs import RecordsJob
 from app.storage.file_store import StoredFile
 from models.errors import InvalidInput

@@ -16,8 +16,8 @@ from typing import Any
 from app.core.container_limits import spare_cores
 from app.core.exceptions import NameTaken, NotFound
 from app.core.settings import Settings
-from app.engine.model_registry import ModelRegistry
-from app.engine.snapshot import ServedModel
+from app.engine.registry.model_registry import ModelRegistry
+from app.engine.registry.snapshot import ServedModel
 from app.jobs.estimates.resource_estimate import (
     estimate_composition,
     estimate_evaluation,

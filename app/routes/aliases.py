@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.core.exceptions import Conflict, DatabaseUnavailable, ModelInUse, ModelLoading, NameTaken, NotFound
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.model_registry import ModelRegistry
 from app.http.declared_errors import raises
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore

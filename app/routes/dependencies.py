@@ -19,8 +19,8 @@ from app.core.request_facts import note_model
 from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.isolation import good_items, isolate, merge_errors
-from app.engine.model_registry import ModelRegistry
-from app.engine.snapshot import PublishedModel, ServedModel
+from app.engine.registry.model_registry import ModelRegistry
+from app.engine.registry.snapshot import PublishedModel, ServedModel
 from app.engine.text_batcher import Predict
 from app.http.declared_errors import raises
 from app.http.request_body import BufferedBody, WaitForDisconnect, await_unless_disconnected

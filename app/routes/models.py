@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query, Request
 
-from app.engine.snapshot import PublishedModel, Snapshot
+from app.engine.registry.snapshot import PublishedModel, Snapshot
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModel, InjectedModelRequest
 from app.schemas.models import ModelDetail, ModelList, ModelsQuery, Vocabulary, VocabularyQuery

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, cast
 import click
 
 from app.core.settings import Settings
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.submission import JobSubmission
 from app.schemas.jobs.requests import parse_job_request
 from app.stores import Stores

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 
 from app.core.exceptions import FileInUse, NotFound
 from app.core.settings import Settings
-from app.engine.model_memory import MemoryLimits
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.model_memory import MemoryLimits
+from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.job import NewJob
 from app.jobs.submission import JobSubmission
 from app.retention import DAY_SECONDS, Retention

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from app.core.exceptions import NotFound, RangeNotSatisfiable
-from app.engine.snapshot import PublishedModel
+from app.engine.registry.snapshot import PublishedModel
 from app.http.accept import matches_tag
 from app.http.declared_errors import raises
 from app.routes.dependencies import InjectedModel

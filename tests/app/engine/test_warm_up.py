@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.model_registry import ModelRegistry
 from app.engine.warm_up import warm_up
 from models.checkpoint.load import Checkpoint, load
 from models.errors import CheckpointDamaged

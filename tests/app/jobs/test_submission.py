@@ -11,7 +11,7 @@ import pytest
 
 from app.core.exceptions import TooExpensive
 from app.core.settings import Settings
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.job import NewJob
 from app.jobs.submission import JobSubmission
 from app.schemas.jobs.requests import parse_job_request

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.engine.snapshot import ServedModel
+from app.engine.registry.snapshot import ServedModel
 from models.checkpoint.card import Card
 from models.checkpoint.counts_file import COUNTS_FILE
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.model_memory import MemoryLimits, ModelMemory, memory_bytes
-from app.engine.model_registry import ModelRegistry
-from app.engine.snapshot import ServedModel
+from app.engine.registry.model_memory import MemoryLimits, ModelMemory, memory_bytes
+from app.engine.registry.model_registry import ModelRegistry
+from app.engine.registry.snapshot import ServedModel
 from app.engine.warm_up import warm_up
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.load import load

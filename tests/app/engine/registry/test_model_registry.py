@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from app.core.exceptions import ModelLoading
-from app.engine import model_registry
-from app.engine.model_memory import MemoryLimits
-from app.engine.model_registry import ModelRegistry
+from app.engine.registry import known_versions
+from app.engine.registry.model_memory import MemoryLimits
+from app.engine.registry.model_registry import ModelRegistry
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.repository import CheckpointRef
 from models.composite.mixture import MixtureModel
@@ -127,7 +127,7 @@ def test_registry_serves_on_what_cannot_be_read_for_a_while(root: Path, monkeypa
     registry.refresh()
     assert registry.get("words") is before
     assert registry.snapshot.problems == {"words@1": "it cannot be loaded: Input/output error"}
-    monkeypatch.setattr(model_registry, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(known_versions, "RETRY_SECONDS", 0.0)
     errors.append(MemoryError())
     os.utime(root / "words" / "1" / "card.json")
     registry.refresh()

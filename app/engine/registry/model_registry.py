@@ -11,25 +11,22 @@ import asyncio
 import logging
 import math
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 
 from app.core.exceptions import ModelLoading
-from app.engine.fingerprint import CardCatalogue, Fingerprint, is_linked
-from app.engine.model_memory import UNLIMITED, MemoryLimits, ModelMemory
-from app.engine.snapshot import PublishedModel, ServedModel, Snapshot
+from app.engine.registry.fingerprint import is_linked
+from app.engine.registry.known_versions import KnownVersions
+from app.engine.registry.model_memory import UNLIMITED, MemoryLimits, ModelMemory
+from app.engine.registry.snapshot import PublishedModel, ServedModel, Snapshot
 from models.checkpoint.families import FAMILIES
 from models.checkpoint.load import Checkpoint, Families
 from models.checkpoint.model_name import near_names, parse_model
-from models.checkpoint.repository import CheckpointRef, scan_checkpoints, was_deleted
-from models.errors import CheckpointDamaged, CheckpointError, CheckpointNotFound, InvalidInput, NextwordError
+from models.checkpoint.repository import CheckpointRef, was_deleted
+from models.errors import CheckpointDamaged, CheckpointNotFound
 
 logger = logging.getLogger(__name__)
-RETRY_SECONDS = 30.0
-"""Pause before a version is tried again that could not be loaded for another reason than its files."""
 
 
 class ModelRegistry:
@@ -50,17 +47,9 @@ class ModelRegistry:
         self._load = load
         self._limits = limits
         self._memory = ModelMemory(limits)
-        self._fingerprints: dict[str, tuple[Fingerprint, ...]] = {}
-        self._cards = CardCatalogue(families)
-        self._idle: dict[str, PublishedModel] = {}
-        """Models that can be asked, by their cards, whether they are in memory or not."""
-        self._problems: dict[str, str] = {}
-        self._unlisted: Mapping[str, OSError] = {}
-        """Names whose folders cannot be read."""
+        self._known = KnownVersions(root, families)
         self._pending: list[str] = []
         """Versions that are loaded before anybody may ask for them."""
-        self._retry_at: dict[str, float] = {}
-        """When to try again what failed for another reason than its files, by the monotonic clock."""
         self._withdrawn: set[str] = set()
         """Versions that were deleted, until the folder shows it."""
         self._state_lock = threading.RLock()
@@ -138,12 +127,13 @@ class ModelRegistry:
         """
         if served := self._memory.loaded.get(model):
             return served.checkpoint
-        if model not in self._problems and (published := self._idle.get(model)):
+        if not self._known.problem(model) and (published := self._known.published.get(model)):
             self._load_checkpoint(published.ref)
             if served := self._memory.loaded.get(model):
                 return served.checkpoint
-        if model in self._problems and model not in self._retry_at:
-            raise CheckpointDamaged(f"member {model} cannot be used: {self._problems[model]}")
+        problem = self._known.problem(model)
+        if problem and not self._known.is_tried_again(model):
+            raise CheckpointDamaged(f"member {model} cannot be used: {problem}")
         raise ModelLoading(f"member {model} is not loaded")
 
     def withdraw(self, model: str) -> None:
@@ -163,28 +153,16 @@ class ModelRegistry:
         is made of, changes. If it is damaged it is not served either, though it was sound when it was loaded.
         Raises OSError where the folder itself cannot be read; what is served stays.
         """
-        refs, unlisted = scan_checkpoints(self._root)
-        found = {ref.id: ref for ref in refs}
+        found = self._known.scan()
         with self._state_lock:
-            for gone in self._fingerprints.keys() - found.keys():
-                if parse_model(gone)[0] not in unlisted:
-                    self._forget(gone)
+            for gone in self._known.gone(found):
+                self._known.forget(gone)
+                self._memory.remove(gone)
             if self.has_scanned:  # nobody shall wait for what is gone
                 self._publish()
-        prints = self._cards.look_at(refs)
-        changed = _newest_first(entry for name, entry in found.items() if self._has_changed(name, prints[name]))
-        pending = self._awaited(changed)
-        # Members before what is made of them, which then shares their weights.
-        pending.sort(key=lambda entry: len(prints[entry.id]))
-        with self._state_lock:
-            for entry in changed:
-                self._fingerprints[entry.id] = prints[entry.id]
-                self._note_published(entry)
-            self._unlisted, self._pending = unlisted, [entry.id for entry in pending]
-            self._publish()
-        for entry in pending:
+        for ref in self._note_changes(found):
             try:
-                self._loader.submit(self._load_checkpoint, entry).result()
+                self._loader.submit(self._load_checkpoint, ref).result()
             except (RuntimeError, CancelledError):  # the registry was closed meanwhile
                 return
         with self._state_lock:
@@ -192,9 +170,18 @@ class ModelRegistry:
             self.has_scanned = True
             self._publish()
 
-    def _has_changed(self, name: str, fingerprint: tuple[Fingerprint, ...]) -> bool:
-        """Return whether a version has changed, or is due to be tried again."""
-        return self._fingerprints.get(name) != fingerprint or time.monotonic() >= self._retry_at.get(name, math.inf)
+    def _note_changes(self, found: Mapping[str, CheckpointRef]) -> list[CheckpointRef]:
+        """Make known which versions have changed; return those that are loaded before anybody asks for them."""
+        prints = self._known.look_at(found)
+        changed = self._known.changed(found, prints)
+        # Members before what is made of them, which then shares their weights.
+        awaited = sorted(self._awaited(changed), key=lambda ref: len(prints[ref.id]))
+        with self._state_lock:
+            for ref in changed:
+                self._known.note_changed(ref, prints[ref.id])
+            self._pending = [ref.id for ref in awaited]
+            self._publish()
+        return awaited
 
     def _awaited(self, changed: list[CheckpointRef]) -> list[CheckpointRef]:
         """Return which of the versions that have changed are loaded now, before anybody asks for them.
@@ -207,26 +194,21 @@ class ModelRegistry:
         names = {served.ref.name for served in loaded.values()}
         room = math.inf if self._limits.preload is None else self._limits.preload - len(loaded)
         awaited = []
-        for entry in changed:
-            is_due = entry.id in loaded or entry.id in self._problems or self._cards.describe(entry) is None
-            if is_due or self._is_pinned(entry) or (self.has_scanned and entry.name in names) or room > 0:
-                awaited.append(entry)
-                room -= entry.id not in loaded
+        for ref in changed:
+            is_due = ref.id in loaded or self._known.must_be_loaded(ref)
+            if is_due or self._is_pinned(ref) or (self.has_scanned and ref.name in names) or room > 0:
+                awaited.append(ref)
+                room -= ref.id not in loaded
         return awaited
 
-    def _is_pinned(self, entry: CheckpointRef) -> bool:
+    def _is_pinned(self, ref: CheckpointRef) -> bool:
         """Return whether a version, or its name, is pinned."""
-        return not self._limits.pinned.isdisjoint((entry.id, entry.name))
-
-    def _note_published(self, entry: CheckpointRef) -> None:
-        """Keep what the card of a changed version tells, which requests can then have loaded."""
-        if published := self._cards.describe(entry):
-            self._idle[entry.id] = published
+        return not self._limits.pinned.isdisjoint((ref.id, ref.name))
 
     def _load_asked(self, model: str) -> ServedModel | None:
         """Load a version that requests wait for, in the thread that loads; None where it cannot be used."""
         try:
-            published = self._idle.get(model)
+            published = self._known.published.get(model)
             if published is not None and model not in self._memory.loaded:
                 self._load_checkpoint(published.ref)
             return self._memory.loaded.get(model)
@@ -234,81 +216,41 @@ class ModelRegistry:
             with self._state_lock:
                 del self._loading[model]
 
-    def _load_checkpoint(self, entry: CheckpointRef) -> None:
+    def _load_checkpoint(self, ref: CheckpointRef) -> None:
         """Load a version and publish it as one in memory, unless it changes meanwhile."""
-        fingerprint = self._fingerprints.get(entry.id)
+        fingerprint = self._known.fingerprint(ref.id)
         try:
-            _check_own_folder(entry)
-            loaded: Checkpoint | Exception = self._load(entry.path)
+            _check_own_folder(ref)
+            loaded: Checkpoint | Exception = self._load(ref.path)
         except Exception as error:  # the folder is not ours: whatever it holds, the service goes on
             loaded = error
         with self._state_lock:
-            if self._fingerprints.get(entry.id) is fingerprint is not None:
-                if isinstance(loaded, Exception):
-                    self._note_problem(entry, loaded)
-                else:
-                    self._note_loaded(ServedModel(entry, loaded))
-                if entry.id in self._pending:
-                    self._pending.remove(entry.id)
+            if self._known.fingerprint(ref.id) is fingerprint is not None:
+                if isinstance(loaded, Checkpoint):
+                    self._note_loaded(ServedModel(ref, loaded))
+                elif self._known.note_problem(ref, loaded):
+                    self._memory.remove(ref.id)
+                if ref.id in self._pending:
+                    self._pending.remove(ref.id)
                 self._publish()
 
     def _note_loaded(self, served: ServedModel) -> None:
         """Keep a model in memory, and let go of those for which there is no room any more."""
         logger.info("serving %s", served.id)
-        model = served.checkpoint.model
-        self._idle[served.id] = PublishedModel(served.ref, served.checkpoint.card, model.capabilities, model.precision)
-        self._problems.pop(served.id, None)
-        self._retry_at.pop(served.id, None)
+        self._known.note_loaded(served)
         self.loads += 1
-        for model_id in self._memory.add(served, self._pinned_ids()):
-            logger.info("%s goes from memory, to make room for %s", model_id, served.id)
+        for model in self._memory.add(served, self._known.newest(self._limits.pinned)):
+            logger.info("%s goes from memory, to make room for %s", model, served.id)
             self.evictions += 1
-
-    def _pinned_ids(self) -> frozenset[str]:
-        """Return the versions that must stay in memory: of a pinned name, the newest."""
-        newest: dict[str, PublishedModel] = {}
-        for published in self._idle.values():
-            if (published.ref.version or 0) >= (newest.get(published.ref.name, published).ref.version or 0):
-                newest[published.ref.name] = published
-        return frozenset(newest[name].id if name in newest else name for name in self._limits.pinned)
-
-    def _note_problem(self, entry: CheckpointRef, error: Exception) -> None:
-        """Report why a version cannot be loaded; serve no longer what is known to be damaged."""
-        logger.error("%s cannot be used: %s", entry.id, error, exc_info=not isinstance(error, NextwordError | OSError))
-        self._problems[entry.id] = self._plain_message(error)
-        self._retry_at.pop(entry.id, None)
-        if isinstance(error, CheckpointError | InvalidInput):
-            self._memory.remove(entry.id)
-        else:
-            self._retry_at[entry.id] = time.monotonic() + RETRY_SECONDS
-
-    def _plain_message(self, error: Exception) -> str:
-        """Return what is wrong with a version, without the path of the folder: clients read it."""
-        if isinstance(error, OSError) and error.strerror:
-            return f"it cannot be loaded: {error.strerror}"
-        if not isinstance(error, NextwordError):
-            return "it cannot be loaded"
-        return str(error).replace(f"{self._root.absolute()}/", "").replace(f"{self._root}/", "")
-
-    def _forget(self, name: str) -> None:
-        logger.info("%s is gone", name)
-        del self._fingerprints[name]
-        for known in (self._idle, self._problems, self._retry_at):
-            known.pop(name, None)
-        self._cards.forget(name)
-        self._memory.remove(name)
 
     def _publish(self) -> None:
         """Replace the snapshot by what is known now; the lock is held."""
-        loaded = self._memory.loaded
+        loaded, published, problems = self._memory.loaded, self._known.published, self._known.problems
         waiting = [model for model in self._pending if model not in loaded]
-        problems = self._problems | {
-            name: f"it cannot be read: {error.strerror}" for name, error in self._unlisted.items()
-        }
         hidden = {*waiting, *problems} - loaded.keys()
         # Until all have been looked at, a name might mean an older version that happens to be idle.
-        shown = self._idle.keys() - hidden if self.has_scanned else loaded.keys()
-        snapshot = Snapshot.of((self._idle[model] for model in shown), waiting, problems, loaded)
+        shown = published.keys() - hidden if self.has_scanned else loaded.keys()
+        snapshot = Snapshot.of((published[model] for model in shown), waiting, problems, loaded)
         # The one assignment: readers hold the old snapshot or the new one, and neither ever changes.
         self.snapshot = snapshot.without(self._withdrawn) if self._withdrawn else snapshot
 
@@ -319,19 +261,8 @@ def _newest_match(model: str, names: Iterable[str]) -> str | None:
     return max(meant, key=lambda name: parse_model(name)[1] or 0, default=None)
 
 
-def _check_own_folder(entry: CheckpointRef) -> None:
+def _check_own_folder(ref: CheckpointRef) -> None:
     """Raise CheckpointDamaged for a version in a link."""
-    if is_linked(entry):
-        folder = entry.path.parent if entry.path.parent.is_symlink() else entry.path
+    if is_linked(ref):
+        folder = ref.path.parent if ref.path.parent.is_symlink() else ref.path
         raise CheckpointDamaged(f"{folder} is a link: a version must be a directory of its own")
-
-
-def _newest_first(found: Iterable[CheckpointRef]) -> list[CheckpointRef]:
-    """Sort so that the newest version of each name comes first, then the second newest of each, and so on."""
-    rank: Counter[str] = Counter()
-
-    def turn(entry: CheckpointRef) -> int:
-        rank[entry.name] += 1
-        return rank[entry.name]
-
-    return sorted(sorted(found, key=lambda entry: -(entry.version or 0)), key=turn)

@@ -112,7 +112,7 @@ def test_registry_serves_on_while_the_folder_cannot_be_read_and_says_so(
         raise PermissionError(13, "Permission denied", str(root))
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.engine.model_registry.scan_checkpoints", unreadable)
+        patch.setattr("app.engine.registry.known_versions.scan_checkpoints", unreadable)
         wait_for(lambda: client.get("/health/ready").json()["status"] == "degraded")
         ready = client.get("/health/ready")
         assert ready.status_code == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from app.engine.snapshot import PublishedModel
+from app.engine.registry.snapshot import PublishedModel
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.families import capabilities_of, precision_of
 from models.checkpoint.load import Families

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engine import folder_watch
-from app.engine.folder_watch import FolderWatch, is_remote
+from app.engine.registry import folder_watch
+from app.engine.registry.folder_watch import FolderWatch, is_remote
 
 
 async def settle(watch: FolderWatch) -> None:
