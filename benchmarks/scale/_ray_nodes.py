@@ -24,7 +24,7 @@ NODE_BYTES = 4096 * MIB
 
 
 def add_node(cluster: Cluster, **settings: object) -> object:
-    """Add a node, and try again where a busy machine does not start it within the 30 seconds that Ray waits."""
+    """Add a node, and try again where a busy machine does not start it in the 30 seconds that Ray waits."""
     for _ in range(TRIES - 1):
         with suppress(Exception):  # Ray raises no narrower one
             return cluster.add_node(object_store_memory=STORE_BYTES, **settings)

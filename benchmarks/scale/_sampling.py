@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.kernels.hashing import GOLDEN_RATIO
 from models.kernels.jit import Int, compiled, inlined
+from models.kernels.wrapping import wrapping_add, wrapping_multiply
 from models.ngram.backoff_table import BackoffTable
 from models.special_tokens import EOS, UNK
 from models.utils.arrays import ByteArray, Float64Array, Int32Array, Int64Array
@@ -75,10 +77,9 @@ def sampled_grams(table: BackoffTable) -> Grams:
 @compiled
 def uniform(sizes: Int64Array) -> float:
     """Return a random number from 0 to 1, by SplitMix64 (Steele, Lea and Flood 2014)."""
-    sizes[2] += -0x61C8864680B583EB
-    bits = sizes[2]
-    bits = (bits ^ (bits >> 30) & 0x3FFFFFFFF) * -0x40A7B892E31B1A47
-    bits = (bits ^ (bits >> 27) & 0x1FFFFFFFFF) * -0x6B2FB644ECCEEE15
+    sizes[2] = bits = wrapping_add(sizes[2], GOLDEN_RATIO)
+    bits = wrapping_multiply(bits ^ (bits >> 30) & 0x3FFFFFFFF, -0x40A7B892E31B1A47)
+    bits = wrapping_multiply(bits ^ (bits >> 27) & 0x1FFFFFFFFF, -0x6B2FB644ECCEEE15)
     bits = bits ^ (bits >> 31) & 0x1FFFFFFFF
     return ((bits >> 11) & 0x1FFFFFFFFFFFFF) / 9007199254740992.0
 
@@ -131,14 +132,10 @@ def invent(invented: Invented, concentration: float, exponent: float) -> Int:
     said, occurrences, sizes = invented.said, invented.occurrences, invented.sizes
     times, different = sizes[0], sizes[1]
     word = different
-    share = uniform(sizes)
-    if share * (concentration + times) >= concentration + exponent * different:
-        # Each random number is drawn into a variable: drawn inside an expression, compiled code got others than Python.
+    if uniform(sizes) * (concentration + times) >= concentration + exponent * different:
         for _ in range(_MOST_DRAWS):
-            share = uniform(sizes)
-            word = np.int64(said[np.int64(share * times)])
-            share = uniform(sizes)
-            if share * occurrences[word] >= exponent:
+            word = np.int64(said[np.int64(uniform(sizes) * times)])
+            if uniform(sizes) * occurrences[word] >= exponent:
                 break
     sizes[1] += word == different
     said[times], sizes[0] = word, times + 1

@@ -1,4 +1,4 @@
-"""Compiling with Numba: decorators, LLVM instructions that Numba lacks, and hashing.
+"""Compiling with Numba: decorators, and LLVM instructions that Numba lacks.
 
 Decorators: `compiled` for loops that Python calls, `inlined` for small parts of them, `subroutine` for what only other
 compiled functions call. Everything else here is called from compiled functions.
@@ -25,11 +25,6 @@ Floats: TypeAlias = NDArray[np.float32]
 """Numbers in single precision."""
 Bytes: TypeAlias = NDArray[np.uint8]
 """Numbers from 0 to 255, or raw memory."""
-
-GOLDEN_RATIO = -0x61C8864680B583EB
-"""2 ** 64 over the golden ratio, as a signed number (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
-LOW_32_BITS = 0xFFFFFFFF
-"""A mask for the lower half of an int64."""
 
 _INT64 = ir.IntType(64)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -81,24 +76,6 @@ def llvm_intrinsic(result: types.Type, *arguments: types.Type) -> Callable[[Call
         return cast("Callable[..., Any]", intrinsic(declare))
 
     return decorate
-
-
-def slot_count(entries: int) -> int:
-    """Return the size of an open-addressing table, a power of two: at least two slots for each entry."""
-    return 2 << entries.bit_length()
-
-
-@inlined
-def next_slot(slot: Int, begin: Int, end: Int) -> Int:
-    """Return the slot to probe after `slot` in an open-addressing table that lies from `begin` to `end`."""
-    return slot + 1 if slot + 1 < end else begin
-
-
-@inlined
-def mix_bits(key: Int) -> Int:
-    """Hash a whole number: its bits are spread over all 64 bits of the result."""
-    key *= GOLDEN_RATIO
-    return key ^ ((key >> 32) & LOW_32_BITS)
 
 
 @llvm_intrinsic(types.voidptr, types.int64)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import GOLDEN_RATIO, LOW_32_BITS, Int, compiled, inlined, mix_bits, next_slot, prefetch
+from models.kernels.hashing import LOW_32_BITS, mix_bits, next_slot, spread
+from models.kernels.jit import Int, compiled, inlined, prefetch
 from models.ngram.trie import Trie, child_range, prefetch_record, read_bits, record_bit, token
 
 _MAX_CONTEXT_WORDS = 2
@@ -58,7 +59,7 @@ def build_index(trie: Trie) -> HashIndex:
 @inlined
 def hash_ngram(context: Int, word: Int) -> Int:
     """Hash the place of a context and the word after it; the upper half of the result is well mixed."""
-    return mix_bits((context * GOLDEN_RATIO) ^ word) * GOLDEN_RATIO
+    return spread(mix_bits(spread(context) ^ word))
 
 
 @inlined

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, inlined, load_int64, prefetch
+from models.kernels.wrapping import wrapping_multiply
 from models.utils.arrays import Int64Array
 from models.utils.scratch import let_go_of
 
@@ -157,7 +158,8 @@ def child_range(trie: Trie, n: Int, place: Int) -> tuple[Int, Int]:
 def sum_nibbles(word: Int) -> Int:
     """Return the sum of the sixteen nibbles of a word; it must be below 256."""
     pairs = (word & 0x0F0F0F0F0F0F0F0F) + ((word >> 4) & 0x0F0F0F0F0F0F0F0F)
-    return ((pairs * 0x0101010101010101) >> 56) & 0xFF
+    total: Int = (wrapping_multiply(pairs, 0x0101010101010101) >> 56) & 0xFF
+    return total
 
 
 @inlined

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import GOLDEN_RATIO, Floats, Int, compiled, inlined, next_slot, slot_count
+from models.kernels.hashing import next_slot, slot_count, spread
+from models.kernels.jit import Floats, Int, compiled, inlined
 from models.ngram.trie import (
     BLOCK_CONTEXTS,
     BLOCK_HEADER_BYTES,
@@ -158,7 +159,7 @@ def number_distinct(values: Int32Array, slots: Int32Array, size: Int, limit: Int
     """
     for i in range(len(values)):
         value = np.int64(values[i])
-        slot = ((value * GOLDEN_RATIO) >> 32) & (slots.shape[0] - 1)
+        slot = (spread(value) >> 32) & (slots.shape[0] - 1)
         while slots[slot, 1] >= 0 and slots[slot, 0] != value:
             slot = next_slot(slot, 0, slots.shape[0])
         if slots[slot, 1] < 0:

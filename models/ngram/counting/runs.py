@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined
+from models.kernels.hashing import LOW_32_BITS
+from models.kernels.jit import Int, compiled, inlined
 from models.ngram.count_table import Level
 from models.ngram.counting.counts import Counts
 from models.utils.arrays import Int64Array, IntArray
@@ -51,11 +52,13 @@ class Cursors(NamedTuple):
 
 
 class Runs:
-    """Counts of several blocks of a text of `tokens`, to be merged."""
+    """Counts of several blocks of a text of `tokens`, to be merged, with their suffixes or without any."""
 
-    def __init__(self, order: int, vocabulary_size: int, tokens: int, scratch: Scratch) -> None:
+    def __init__(
+        self, order: int, vocabulary_size: int, tokens: int, scratch: Scratch, *, with_suffixes: bool = True
+    ) -> None:
         self._dtype = np.dtype(np.int32 if max(tokens, vocabulary_size) < 2**31 - 1 else np.int64)
-        self.vocabulary_size, self._scratch = vocabulary_size, scratch
+        self.vocabulary_size, self._scratch, self._with_suffixes = vocabulary_size, scratch, with_suffixes
         self._unigrams = np.zeros(vocabulary_size, self._dtype)
         self._arrays = [[scratch.growing(self._dtype) for _ in range(4)] for _ in range(order - 1)]
         self._begins = [[0] for _ in range(order)]
@@ -83,7 +86,7 @@ class Runs:
         for n in range(2, len(self._begins) + 1):
             arrays, begins = self._arrays.pop(0), [np.array(b) for b in self._begins[n - 2 : n]]
             level = _run_level(arrays, begins[1], merged_rows, begins[0])
-            if n > 2:
+            if n > 2 and self._with_suffixes:
                 self._renumber_suffixes(level)
             merged, merged_rows = self._merge_level(level, len(levels[-1]))
             levels.append(merged)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.kernels.jit import LOW_32_BITS, Int, compiled, inlined, load_int64, mix_bits, next_slot, slot_count
+from models.kernels.hashing import LOW_32_BITS, mix_bits, next_slot, slot_count
+from models.kernels.jit import Int, compiled, inlined, load_int64
 from models.special_tokens import EOS
 from models.tokenization.encoding import MISSING
 from models.tokenization.words.char_classes import SPACE, STRIDE, CharClasses, class_at, padded_bytes

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.kernels.jit import Int, compiled, count_trailing_zeros, inlined, load_int64
+from models.kernels.wrapping import wrapping_subtract
 from models.special_tokens import SPECIAL_TOKENS
 from models.tokenization.words.char_classes import (
     PREPENDED,
@@ -108,7 +109,7 @@ def next_space(data: ByteArray, i: Int, classes: CharClasses) -> Int:
     while i < data.size:
         eight = load_int64(data.ctypes.data + i)
         # The lowest bit set belongs to the first byte that is below `!` or above 0x7F; none below it borrows from it.
-        doubtful = (((eight - _EIGHT_EXCLAMATION_MARKS) & ~eight) | eight) & _EIGHT_HIGH_BITS
+        doubtful = ((wrapping_subtract(eight, _EIGHT_EXCLAMATION_MARKS) & ~eight) | eight) & _EIGHT_HIGH_BITS
         if doubtful == 0:
             i += STRIDE
             continue

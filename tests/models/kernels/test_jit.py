@@ -1,4 +1,4 @@
-"""Instructions and hashing that compiled functions call."""
+"""Instructions that compiled functions call."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,7 @@ from models.kernels.jit import (
     compare_and_swap,
     count_trailing_zeros,
     load_int64,
-    mix_bits,
-    next_slot,
     prefetch,
-    slot_count,
 )
 
 
@@ -59,19 +56,3 @@ def test_count_trailing_zeros(zeros):
 
 def test_prefetch_of_an_invalid_address_does_nothing():
     run(lambda address: prefetch(address), 1)
-
-
-@pytest.mark.parametrize("entries", [0, 1, 3, 4, 100])
-def test_slot_count_is_a_power_of_two_with_two_slots_for_each_entry(entries):
-    count = slot_count(entries)
-    assert count.bit_count() == 1
-    assert count >= 2 * entries
-
-
-def test_next_slot_goes_on_at_the_beginning():
-    assert [next_slot(slot, 3, 6) for slot in (3, 4, 5)] == [4, 5, 3]
-
-
-def test_mix_bits_spreads_neighbors():
-    hashes = {mix_bits(key) & 0xFF for key in range(256)}
-    assert len(hashes) > 128
