@@ -70,8 +70,8 @@ def describe(model: Path, held_out: Path) -> tuple[str, float]:
     state = language_model.advance(language_model.begin_state(1), ids[None, :20].astype(np.int64))
     latency = median_seconds(lambda: language_model.topk(state, 10), 101)
     size = sum(file.stat().st_size for file in model.iterdir())
-    told = f"{tokenizer.vocabulary_size:,} words, {size / 1e6:.0f} MB, loaded and warm in {loading:.1f} s, ten next words in "
-    return f"{told}{1e6 * latency:.0f} µs, perplexity {perplexity:.4f}", perplexity
+    told = f"{tokenizer.vocabulary_size:,} words, {size / 1e6:.0f} MB, loaded and warm in {loading:.1f} s"
+    return f"{told}, ten next words in {1e6 * latency:.0f} µs, perplexity {perplexity:.4f}", perplexity
 
 
 def lmplz(program: str, text: Path, folder: Path, memory: int, arpa: str = "/dev/null") -> ProgramCost:
