@@ -18,6 +18,7 @@ from models.errors import CheckpointNotFound, InvalidInput
 from models.threads import set_thread_count
 from models.tokenization.config import TokenKind
 from models.tokenization.raw_text import clean
+from models.utils.process_count import local_process_count
 
 if TYPE_CHECKING:
     from models.checkpoint.load import Checkpoint
@@ -50,7 +51,10 @@ checkpoints_option = click.option(
     help="Where models are published. [default: checkpoints, or NEXTWORD_CHECKPOINTS]",
 )
 threads_option = click.option(
-    "--threads", type=click.IntRange(1), default=cpu_quota, help="Threads that compute. [default: all there are]"
+    "--threads",
+    type=click.IntRange(1),
+    default=lambda: max(1, cpu_quota() // local_process_count()),
+    help="Threads that compute. [default: all there are]",
 )
 model_argument = click.argument("model")
 recipe_option = click.option(
@@ -61,6 +65,13 @@ precision_option = click.option(
     type=click.Choice(PRECISIONS),
     default="float32",
     help="What a recurrent model computes in: int8 is faster and a little less exact. [default: float32]",
+)
+tokenizer_option = click.option(
+    "--tokenizer",
+    "token",
+    metavar="KIND|FILE",
+    help=f"What a token is: {', '.join(TOKEN_KINDS)}, or those of a FILE: a Hugging Face tokenizer.json, a "
+    "SentencePiece .model, or a list of words. [default: word]",
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Show no progress.")
 
@@ -73,6 +84,15 @@ def loading_options(command: Command) -> Command:
 def publishing_options(command: Command) -> Command:
     """Add the options of commands that train and publish: --checkpoints, --threads, --quiet and --json."""
     return checkpoints_option(threads_option(quiet_option(json_option(command))))
+
+
+def kind_or_file(token: str | None) -> dict[str, Any]:
+    """Return the tokenizer's field for --tokenizer. Raises InvalidInput for neither kind nor file."""
+    if token is None or token in TOKEN_KINDS:
+        return {"kind": token}
+    if not Path(token).is_file():
+        raise InvalidInput("tokenizer", f"must be one of {', '.join(TOKEN_KINDS)}, or a file; {token!r} is neither")
+    return {"kind": None, "file": token}  # not the kind of the model
 
 
 def find_checkpoint(checkpoints: Path, model: str) -> CheckpointRef:

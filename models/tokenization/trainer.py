@@ -34,9 +34,14 @@ def train_vocabulary(config: TokenizerConfig, text: Iterable[str]) -> tuple[list
     """Make vocabulary and bpe merges of `text`, whole lines. Raises TrainingFailed where no token is left."""
     if config.kind == "bpe":
         return train_bpe(config, text)
+    return build_vocabulary(config, count_forms(config, text)), ()
+
+
+def count_forms(config: TokenizerConfig, text: Iterable[str]) -> Counter[str]:
+    """Count the surface forms of `text`, whole lines, for a vocabulary of words or characters."""
     if config.kind == "character":
-        return build_vocabulary(config, CharacterTokenizer(config, SPECIAL_TOKENS).count(text)), ()
-    return build_vocabulary(config, WordCounter(config, keep_ids=False).read(text).counts()), ()
+        return CharacterTokenizer(config, SPECIAL_TOKENS).count(text)
+    return WordCounter(config, keep_ids=False).read(text).counts()
 
 
 def build_vocabulary(config: TokenizerConfig, counts: Counter[str]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,16 @@ from app.cli.dataclass_options import SectionedCommand, dataclass_options, given
 from app.cli.progress_bar import ProgressBar, drive
 from app.cli.shared_options import (
     FOLDER,
-    TOKEN_KINDS,
     check_named,
     find_checkpoint,
+    kind_or_file,
     print_published,
     publishing_options,
     recipe_option,
+    tokenizer_option,
 )
 from app.cli.task_options import task_fields, task_options, unused_options
-from app.cli.text_input import standard_input_as_file
+from app.cli.text_input import STANDARD_INPUT, standard_input_as_file
 from app.core.attribute_docs import attribute_docs
 from app.core.process_tuning import without_gc
 from app.schemas.recipes import MODEL_KINDS, merge_fields, parse_any_recipe, read_recipe_file
@@ -35,16 +37,13 @@ from models.recipes.task_kinds import TASK_KINDS
 from models.recipes.task_recipe import TaskRecipe
 from models.threads import set_thread_count
 from models.tokenization.config import TokenizerConfig
+from models.utils.process_count import process_count
 from models.utils.progress import Progress
 
 if TYPE_CHECKING:
+    from models.neural.training.world import World
     from models.recipes.build import BuiltModel
     from models.recipes.build_task import BuiltTask
-
-_TOKENIZER_HELP = (
-    f"What a token is: {', '.join(TOKEN_KINDS)}, or those of a FILE: a Hugging Face tokenizer.json, a SentencePiece "
-    ".model, or a list of words. [default: word]"
-)
 
 
 @click.command(cls=SectionedCommand)
@@ -52,7 +51,7 @@ _TOKENIZER_HELP = (
 @recipe_option
 @dataclass_options(Recipe, skip=("files", "model", "tokenizer", "training", "extends", "memory"))
 @click.option("--kind", type=click.Choice(MODEL_KINDS), help="Family of the model. [default: ngram]")
-@click.option("--tokenizer", "token", metavar="KIND|FILE", help=_TOKENIZER_HELP)
+@tokenizer_option
 @dataclass_options(TokenizerConfig, skip=["kind", "file"], section="Tokenizer")
 @dataclass_options(NgramConfig, section="N-gram models")
 @dataclass_options(RecurrentConfig, skip=["kind"], section="Recurrent language models")
@@ -88,6 +87,8 @@ def command(
     Every setting is an option, a field of the TOML file --recipe, or left to its default. In the file, `files`, `name`
     and other fields of no table stand at the top, the others in the tables [model] (with `kind`), [tokenizer] (with
     `kind`) and [training]; tasks have [encoder] and [format] as well. Ctrl-C stops without publishing anything.
+
+    Processes that torchrun starts train a recurrent language model together.
     """
     fields = read_recipe_file(recipe_path)
     fields = merge_fields(fields, _given_fields(files, values, _kind(fields, values)))
@@ -101,10 +102,13 @@ def command(
     with without_gc():
         from models.checkpoint.save import save
 
-    with standard_input_as_file([str(path) for path in recipe.files]) as paths:
+    with standard_input_as_file([str(path) for path in recipe.files]) as paths, _joined_world(recipe) as world:
+        leads = world is None or world.is_first
         with without_gc():
-            work = _work(replace(recipe, files=tuple(map(Path, paths))), workdir)
-        built = drive(work, ProgressBar(quiet))
+            work = _work(replace(recipe, files=tuple(map(Path, paths))), workdir, world)
+        built = drive(work, ProgressBar(quiet or not leads))
+    if not leads:
+        return
     provenance = built.provenance(shlex.join(["nextword", *arguments]))
     provenance = replace(provenance, recipe=provenance.recipe | {"files": [str(path) for path in recipe.files]})
     ref = save(checkpoints, recipe.name, built.model, built.tokenizer, provenance, extra_files=built.extra_files)
@@ -123,7 +127,9 @@ def _find_origin(checkpoints: Path, name: str) -> Path:
         ) from None
 
 
-def _work(recipe: Recipe | TaskRecipe, workdir: Path | None) -> Generator[Progress, None, BuiltModel | BuiltTask]:
+def _work(
+    recipe: Recipe | TaskRecipe, workdir: Path | None, world: World | None
+) -> Generator[Progress, None, BuiltModel | BuiltTask]:
     """Return the work of a recipe, of whose libraries only those that it needs are imported."""
     if isinstance(recipe, TaskRecipe):
         from models.recipes.build_task import build_task
@@ -131,7 +137,28 @@ def _work(recipe: Recipe | TaskRecipe, workdir: Path | None) -> Generator[Progre
         return build_task(recipe, workdir)
     from models.recipes.build import build
 
-    return build(recipe, workdir)
+    return build(recipe, workdir) if world is None else build(recipe, workdir, world=world)
+
+
+@contextmanager
+def _joined_world(recipe: Recipe | TaskRecipe) -> Iterator[World | None]:
+    """Join the processes that torchrun has started to train the recipe together; None where this one is alone.
+
+    Raises InvalidInput for a recipe that only one process can follow, and TrainingFailed where the others do not come.
+    """
+    count = process_count()
+    if count == 1:
+        yield None
+        return
+    if not (isinstance(recipe, Recipe) and isinstance(recipe.model, RecurrentConfig)):
+        raise InvalidInput("kind", f"must be a recurrent language model for {count} processes to train it together")
+    if Path(STANDARD_INPUT) in recipe.files:
+        raise InvalidInput("files", f"must be files: {count} processes cannot all read the standard input")
+    with without_gc():
+        from models.neural.training.world import join_world
+
+    with join_world() as world:
+        yield world
 
 
 def _kind(fields: dict[str, Any], values: dict[str, Any]) -> str:
@@ -140,19 +167,10 @@ def _kind(fields: dict[str, Any], values: dict[str, Any]) -> str:
     return str(values["kind"] or (table.get("kind", "ngram") if isinstance(table, dict) else "ngram"))
 
 
-def _kind_or_file(token: str | None) -> dict[str, Any]:
-    """Return the tokenizer's field for --tokenizer. Raises InvalidInput for neither kind nor file."""
-    if token is None or token in TOKEN_KINDS:
-        return {"kind": token}
-    if not Path(token).is_file():
-        raise InvalidInput("tokenizer", f"must be one of {', '.join(TOKEN_KINDS)}, or a file; {token!r} is neither")
-    return {"kind": None, "file": token}  # not the kind of the model
-
-
 def _given_fields(files: tuple[Path, ...], values: dict[str, Any], kind: str) -> dict[str, Any]:
     """Arrange the options as a recipe file of this kind has them."""
     given = {"files": [str(path) for path in files]} if files else {}
-    tokenizer = given_options(TokenizerConfig, values | _kind_or_file(values["token"]))
+    tokenizer = given_options(TokenizerConfig, values | kind_or_file(values["token"]))
     if kind in TASK_KINDS:
         return given | task_fields(kind, values) | {"tokenizer": tokenizer}
     model = given_options(NgramConfig, values) | given_options(RecurrentConfig, values)

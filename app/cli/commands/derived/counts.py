@@ -1,4 +1,4 @@
-"""`nextword counts`: show the counts of a published n-gram model, or merge those of several."""
+"""`nextword counts`: show and merge counts of n-gram models, or count on many machines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from app.cli.commands.derived.count_steps import STEPS
 from app.cli.dataclass_options import dataclass_options, given_options
 from app.cli.shared_options import (
     RawText,
@@ -31,7 +32,15 @@ from models.threads import set_thread_count
 
 @click.group()
 def command() -> None:
-    """Work with the counts that `nextword train --keep-counts` leaves beside a model."""
+    """Show and merge the counts beside models, or count a text of many files on many machines.
+
+    `nextword train --keep-counts` leaves counts beside a model. A text that is too large for one machine is counted by
+    census (of each file), freeze, map (each file), reduce (each part of the words) and pack, all in one shared folder.
+    """
+
+
+for _step in STEPS:
+    command.add_command(_step)
 
 
 @command.command()
