@@ -12,6 +12,7 @@ from torch import Tensor
 from models.special_tokens import EOS
 
 TokenIds = NDArray[np.integer]
+_ALL_ROWS = slice(None)
 
 
 class BpttBatch(NamedTuple):
@@ -37,8 +38,13 @@ class BpttStreams:
     ([[1, 5], [1, 7]], [[5, 6], [7, 8]])
     """
 
-    def __init__(self, tokens: TokenIds, count: int, text_starts: TokenIds | None = None) -> None:
-        """Lay `count` cursors over `tokens`; texts begin at ascending `text_starts`, by default after `</s>`."""
+    def __init__(
+        self, tokens: TokenIds, count: int, text_starts: TokenIds | None = None, rows: slice = _ALL_ROWS
+    ) -> None:
+        """Lay `count` cursors over `tokens`; texts begin at ascending `text_starts`, by default after `</s>`.
+
+        Only those of `rows` are read here; other processes may read the others.
+        """
         self._tokens = tokens
         self._text_starts = np.flatnonzero(np.roll(tokens, 1) == EOS) if text_starts is None else text_starts
         self._reset_all = True
@@ -46,7 +52,7 @@ class BpttStreams:
         """[B]: position of the next token each row has to predict. Once a batch was read, all there is to save."""
         # In a line longer than the distance between rows several rows would read the same, so they stay where they are.
         starts = self._nearest_text_starts(len(tokens) / count)
-        self.positions = np.where(starts >= 0, starts, self.positions)
+        self.positions = np.where(starts >= 0, starts, self.positions)[rows]
 
     def next_batch(self, length: int, reset_rate: float, generator: torch.Generator) -> BpttBatch:
         """Return the next `length` tokens of every row, each row being reset with probability `reset_rate`.

@@ -29,6 +29,7 @@ from models.model import Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig
 from models.neural.training.train import train
+from models.neural.training.world import ALONE, World
 from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import NgramCounter
 from models.ngram.counting.counts import Counts
@@ -77,12 +78,13 @@ class BuiltModel:
 
 
 def build(
-    recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0
+    recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0, world: World = ALONE
 ) -> Generator[Progress, None, BuiltModel]:
     """Build the model of `recipe`.
 
     A recurrent training saves its state in `workdir` every `save_seconds`, and continues from a state that is there.
-    Raises InvalidInput (InvalidText for the text itself) and TrainingFailed.
+    The processes of a `world` train one together; the first measures it, and is the one to publish it. Raises
+    InvalidInput (InvalidText for the text itself) and TrainingFailed.
     """
     began = time.monotonic()
     yield Progress("reading", 0, 0)
@@ -101,12 +103,13 @@ def build(
         counts = _count(recipe.model.order, encoded, tokenizer, counter, base)
         model: LanguageModel = _estimate(recipe, counts, tokenizer, counter)
     else:
-        model, training_metrics = yield from _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds)
+        work = _train(recipe, encoded, held_out, tokenizer, workdir, save_seconds, world)
+        model, training_metrics = yield from work
     seconds = {"seconds": round(time.monotonic() - began, 1)}
     metrics: dict[str, Any] = {"training": encoded.sizes | training_metrics | seconds}
     if notes := text.notes + encoded.notes:
         metrics["notes"] = notes
-    if held_out is not None:
+    if held_out is not None and world.is_first:
         measure = measure_reversed_units if recipe.reversed else measure_units
         metrics |= yield from _measure(model, tokenizer, held_out, _trimming(measure, counter))
     if counts is not None and held_out is not None and recipe.is_refitted:
@@ -205,6 +208,7 @@ def _train(
     tokenizer: Tokenizer,
     workdir: Path | None,
     save_seconds: float,
+    world: World,
 ) -> Generator[Progress, None, tuple[LanguageModel, dict[str, Any]]]:
     """Train a recurrent model; return it with the metrics of its training."""
     assert isinstance(recipe.model, RecurrentConfig)
@@ -220,11 +224,13 @@ def _train(
         validation,
         tokenizer.vocabulary_size,
         text_starts=_text_starts(text.ids, tokenizer),
+        world=world,
         resume_from=workdir if workdir and (workdir / STATE_FILE).exists() else None,
         save_to=workdir,
         save_seconds=save_seconds,
     )
-    return result.model, {"best_step": result.model_step, "steps": result.steps} | result.metrics
+    processes = {} if world.is_alone else {"processes": world.size}
+    return result.model, {"best_step": result.model_step, "steps": result.steps} | processes | result.metrics
 
 
 def _text_starts(ids: NDArray[np.int32], tokenizer: Tokenizer) -> NDArray[np.integer] | None:

@@ -117,10 +117,14 @@ class TrainingConfig(OptimizationConfig):
     0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
     reset_rate: float = 0.05
     """Probability, per stream and window, of beginning the current line anew from the start state."""
+    average_every: int = 1
+    """Steps after which several processes that train together replace their weights by the mean; one alone averages
+    nothing."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""
         super().__post_init__()
         self._check_whole("bptt", 1)
+        self._check_whole("average_every", 1)
         self._check_whole("sampled_words", 0)
         self._check_number("reset_rate", math.nextafter(1, 2), "a number from 0 to 1 is accepted")

@@ -128,7 +128,7 @@ def run_steps(
             saver.save_if_older(save_seconds)
     except GeneratorExit:
         # Closed at a report, so between two steps. An interrupt within a step leaves half of one: not to be saved.
-        saver.save()
+        saver.save_when_closed()
         raise
     except TrainingDiverged as error:  # a report from here may be the last: half of a step is made, and not to be saved
         yield from last_steps(unreported, error, run.trainer.steps, run.trainer.steps_per_epoch)

@@ -69,8 +69,21 @@ class StateSaver:
 
     def save_if_older(self, seconds: float) -> None:
         """Save when the last save, or the beginning, is at least `seconds` ago."""
-        if time.monotonic() - self._saved_at >= seconds:
+        if self.is_older(seconds):
             self.save()
+
+    def save_when_closed(self) -> None:
+        """Save when the training is stopped between two steps."""
+        self.save()
+
+    def is_older(self, seconds: float) -> bool:
+        """Tell whether the last save, or the beginning, is at least `seconds` ago."""
+        return time.monotonic() - self._saved_at >= seconds
+
+    def resume(self, directory: Path | None) -> None:
+        """Restore the state in the directory, if one is given; see `restore`."""
+        if directory is not None:
+            self.restore(directory)
 
     def restore(self, directory: Path) -> None:
         """Set the trainer to the state in the directory.
@@ -83,7 +96,7 @@ class StateSaver:
         saved_identity = facts.get("identity", {})
         if not isinstance(saved_identity, dict):
             raise UnusableState(f"{path}: not a complete training state (its identity is no object)")
-        differing = [name for name in self._identity if not self._agrees(name, saved_identity.get(name))]
+        differing = [name for name in self._identity if not self._agrees(name, saved_identity.get(name, {}))]
         if differing:
             raise StateMismatch("resume", f"{path} is the state of a training with another {' and '.join(differing)}")
         try:

@@ -13,10 +13,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +27,11 @@ from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
 from models.neural.training.config import TrainingConfig
+from models.neural.training.joint import JointSaver, JointTrainer
 from models.neural.training.loop import TrainingRun, run_steps
 from models.neural.training.state_file import StateSaver, text_fingerprint
 from models.neural.training.trainer import Trainer
+from models.neural.training.world import ALONE, World
 from models.utils.progress import Progress
 
 _VALIDATION_TOKENS_PER_ROW = 4000
@@ -62,6 +66,7 @@ def train(
     vocabulary_size: int,
     *,
     text_starts: TokenIds | None = None,
+    world: World = ALONE,
     resume_from: Path | None = None,
     save_to: Path | None = None,
     save_seconds: float = 60.0,
@@ -75,8 +80,11 @@ def train(
 
     Args:
         text_starts: Positions at which a text may begin; by default those after each `</s>`.
+        world: The processes that train together. Each calls this with the same arguments and gets the same model; the
+            directories and the reports that count are those of the first.
         resume_from: Directory with a saved state to continue from.
-        save_to: Directory for the state: written every `save_seconds`, at the end, and when the generator is closed.
+        save_to: Directory for the state: written every `save_seconds`, at the end, and when the generator is closed
+            (not of several processes, which may be at different steps then).
         report_every: Steps between two reports.
 
     Raises:
@@ -84,20 +92,33 @@ def train(
         StateMismatch: `resume_from` holds the state of another training.
         CheckpointNotFound, UnusableState: `resume_from` holds no state, or one that cannot be read.
     """
-    trainer = Trainer(config, training_config, tokens, vocabulary_size, text_starts)
+    arguments = config, training_config, tokens, vocabulary_size, text_starts
+    trainer = Trainer(*arguments) if world.is_alone else JointTrainer(*arguments, world)
     identity = {
         "architecture": asdict(config),
         "recipe": asdict(training_config),
         "vocabulary size": vocabulary_size,
         "text": text_fingerprint(tokens, validation, text_starts),
+        "number of processes": {"count": world.size},
     }
-    defaults = {"architecture": asdict(RecurrentConfig()), "recipe": asdict(TrainingConfig())}
-    saver = StateSaver(trainer, identity, save_to, defaults)
-    if resume_from:
-        saver.restore(resume_from)
+    saver = _saver(trainer, identity, save_to)
+    saver.resume(resume_from)
     run = _LanguageModelRun(trainer, validation)
     yield from run_steps(run, saver, save_seconds, report_every)
     return _result(trainer, run.report())
+
+
+def _saver(trainer: Trainer, identity: dict[str, Any], directory: Path | None) -> StateSaver:
+    """Return what saves the state of a training; of several processes, once it is sure that they do the same."""
+    defaults = {
+        "architecture": asdict(RecurrentConfig()),
+        "recipe": asdict(TrainingConfig()),
+        "number of processes": {"count": 1},
+    }
+    if isinstance(trainer, JointTrainer):
+        trainer.world.check_equal(json.dumps(identity))
+        return JointSaver(trainer, identity, directory, defaults)
+    return StateSaver(trainer, identity, directory, defaults)
 
 
 def held_out_loss(model: LanguageModel, tokens: TokenIds) -> Generator[Progress, None, float]:
@@ -134,7 +155,8 @@ class _LanguageModelRun(TrainingRun[Trainer]):
         return len(self._validation) > 0 and super().is_due()
 
     def measure(self) -> Generator[Progress, None, None]:
-        self.trainer.record_validation((yield from held_out_loss(self.trainer.model(), self._validation)))
+        work = held_out_loss(self.trainer.model(), self._validation)
+        self.trainer.record_validation((yield from self.trainer.world.on_first(work)))
 
     def tokens_per_second(self) -> float | None:
         config = self.trainer.training_config

@@ -24,6 +24,7 @@ from models.neural.training.loss import cross_entropy
 from models.neural.training.sampled_softmax import WordSampler, sampled_cross_entropy
 from models.neural.training.step_stats import DECAY, StepStats
 from models.neural.training.weights import TrainedWeights
+from models.neural.training.world import ALONE, World
 from models.threads import thread_count
 
 
@@ -67,16 +68,20 @@ class Trainer:
         tokens: TokenIds,
         vocabulary_size: int,
         text_starts: TokenIds | None = None,
+        world: World = ALONE,
     ) -> None:
         """Initialize a training on `tokens` [N]; `text_starts` are the positions at which a text may begin.
 
-        Raises TrainingFailed without any token, InvalidInput for an id outside the vocabulary.
+        Of a batch it reads the share of its process in the `world`. Raises TrainingFailed without any token,
+        InvalidInput for an id outside the vocabulary and a batch that cannot be shared evenly.
         """
         if not len(tokens):
             raise TrainingFailed("the training text holds no tokens")
         if tokens.min() < 0 or tokens.max() >= vocabulary_size:
             raise InvalidInput("tokens", f"ids from 0 to {vocabulary_size - 1} are accepted")
         self.config, self.training_config, self.vocabulary_size = config, training_config, vocabulary_size
+        self.world = world
+        rows = world.share_of(training_config.batch_size)
         self.steps_per_epoch = -(-len(tokens) // (training_config.batch_size * training_config.bptt))
         self.steps = max(1, round(training_config.epochs * self.steps_per_epoch))
         self.stats = TrainingStats()
@@ -86,12 +91,14 @@ class Trainer:
         counts = np.bincount(tokens, minlength=vocabulary_size)
         method, scale = training_config.initialisation, training_config.initial_scale
         initialize(self.network, method, scale, counts, self._random)
+        if not world.is_first:  # begins with the same weights, and drops out others
+            self._random.manual_seed(_seed_of(training_config.seed, world.rank))
         self._hooks = dropout_hooks(training_config, vocabulary_size, self._random)
         sampled_words = training_config.sampled_words
         self._sampler = WordSampler(counts, sampled_words, self._random) if sampled_words else None
         self.weights = TrainedWeights(self.network, training_config, self.steps)
-        self._streams = BpttStreams(tokens, training_config.batch_size, text_starts)
-        self._state = self.network.zero_state(training_config.batch_size)
+        self._streams = BpttStreams(tokens, training_config.batch_size, text_starts, rows)
+        self._state = self.network.zero_state(rows.stop - rows.start)
 
     @property
     def learning_rate(self) -> float:
@@ -151,6 +158,11 @@ class Trainer:
         if self._sampler:
             return sampled_cross_entropy(*layer, batch.targets.flatten(), self._sampler.draw())
         return cross_entropy(*layer, batch.targets.flatten())
+
+
+def _seed_of(seed: int, rank: int) -> int:
+    """Return a seed of one process's own."""
+    return int(np.random.SeedSequence((seed, rank)).generate_state(1)[0])
 
 
 def dropout_hooks(config: OptimizationConfig, vocabulary_size: int, generator: torch.Generator) -> DropoutHooks:

@@ -56,6 +56,10 @@ class TrainedWeights:
             self._average.update(step + 1)
         return loss, norm
 
+    def averaged_tensors(self) -> list[Tensor]:
+        """Return the tensors that several processes average: the weights, and their running mean if there is one."""
+        return [*self._network.state_dict().values(), *(self._average.weights.values() if self._average else ())]
+
     def keep_best(self) -> None:
         """Copy the weights of this moment as the best ones."""
         self.best = {name: tensor.clone() for name, tensor in self._current().items()}

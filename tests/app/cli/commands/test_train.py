@@ -108,6 +108,34 @@ def test_train_reports_a_mistake_in_one_line(nextword: Run, text: Path, flags: l
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("variables", "file", "kind", "message"),
+    [
+        ({}, "text.txt", "ngram", "kind: must be a recurrent language model for 2 processes to train it together"),
+        ({}, "-", "gru", "files: must be files: 2 processes cannot all read the standard input"),
+        ({}, "text.txt", "gru", "RANK: must be set where WORLD_SIZE is 2"),
+        ({"WORLD_SIZE": "some"}, "text.txt", "gru", "WORLD_SIZE: must be a number of processes, 1 or more, not 'some'"),
+    ],
+)
+def test_train_by_several_processes_refuses_what_they_cannot_share(
+    nextword: Run,
+    text: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    file: str,
+    kind: str,
+    message: str,
+) -> None:
+    for name, value in ({"WORLD_SIZE": "2"} | variables).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.chdir(text.parent)
+    done = nextword("train", file, "--name", "x", "--kind", kind, root=tmp_path / "checkpoints")
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert message in done.err
+
+
 def test_train_names_a_file_that_is_not_toml(nextword: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("name = ")
     assert "bad.toml is not TOML" in nextword("train", "--recipe", tmp_path / "bad.toml").err

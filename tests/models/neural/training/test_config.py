@@ -32,6 +32,7 @@ from models.neural.training.config import TrainingConfig
         ("initial_scale", -0.1),
         ("momentum", 1),
         ("reset_rate", 1.1),
+        ("average_every", 0),
     ],
 )
 def test_config_names_the_field_it_refuses(field: str, value: object) -> None:
