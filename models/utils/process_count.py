@@ -1,4 +1,4 @@
-"""Numbers of processes that work together, as programs that start them tell each one: `torchrun`, Ray, Kubeflow."""
+"""Numbers of processes that work together, as what starts them tells each: torchrun, Ray, Kubeflow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from models.errors import InvalidInput
 
 
 def process_count(environment: Mapping[str, str] = os.environ) -> int:
-    """Return the processes on all machines: the variable WORLD_SIZE, 1 where it is unset. Raises InvalidInput.
+    """Return the processes on all machines: WORLD_SIZE, 1 where it is unset. Raises InvalidInput.
 
     >>> process_count({"WORLD_SIZE": "4"})
     4

@@ -118,8 +118,8 @@ class TrainingConfig(OptimizationConfig):
     reset_rate: float = 0.05
     """Probability, per stream and window, of beginning the current line anew from the start state."""
     average_every: int = 1
-    """Steps after which several processes that train together replace their weights by the mean; one alone averages
-    nothing."""
+    """Steps after which several processes that train together replace their weights by the mean; 1 averages gradients
+    before each step. One process alone averages nothing."""
 
     def __post_init__(self) -> None:
         """Raise InvalidInput for a value that is not accepted."""

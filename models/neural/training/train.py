@@ -109,7 +109,7 @@ def train(
 
 
 def _saver(trainer: Trainer, identity: dict[str, Any], directory: Path | None) -> StateSaver:
-    """Return what saves the state of a training; of several processes, once it is sure that they do the same."""
+    """Return what saves the state; of several processes, once it is sure that they do the same."""
     defaults = {
         "architecture": asdict(RecurrentConfig()),
         "recipe": asdict(TrainingConfig()),

@@ -5,6 +5,8 @@ Trainings of language models and of tasks share `TrainedWeights`; what a step re
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -29,6 +31,8 @@ class TrainedWeights:
         """Train the initialized `network` for a planned number of `steps`."""
         self.best: dict[str, Tensor] = {}
         """Weights of the best measurement; empty before the first."""
+        self.average_gradients: Callable[[Sequence[Tensor]], None] | None = None
+        """What replaces gradients by their means over the processes that train together, where there are several."""
         self._network, self._config, self._steps = network, config, steps
         self._optimizer = make_optimizer(config.optimiser, network, config.weight_decay, config.momentum)
         self._average = WeightAverage(network.state_dict(), config.averaging) if config.averaging else None
@@ -47,6 +51,8 @@ class TrainedWeights:
         config = self._config
         self._optimizer.zero_grad()
         mean_loss.backward()  # type: ignore[no-untyped-call]
+        if self.average_gradients:
+            self.average_gradients([p.grad for p in self._network.parameters() if p.grad is not None])
         loss, norm = mean_loss.item(), clip_gradients(self._network.parameters(), config.clip)
         if not np.isfinite((loss, norm)).all():
             raise TrainingDiverged(step + 1, loss, norm, learning_rate=config.learning_rate, clip=config.clip)
@@ -57,7 +63,7 @@ class TrainedWeights:
         return loss, norm
 
     def averaged_tensors(self) -> list[Tensor]:
-        """Return the tensors that several processes average: the weights, and their running mean if there is one."""
+        """Return the tensors that several processes average: weights, and their running mean if any."""
         return [*self._network.state_dict().values(), *(self._average.weights.values() if self._average else ())]
 
     def keep_best(self) -> None:

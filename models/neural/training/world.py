@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,7 +52,10 @@ class World:
         return self.size == 1
 
     def share_of(self, rows: int) -> slice:
-        """Return which rows of a batch are this process's. Raises InvalidInput where they cannot be shared evenly."""
+        """Return which rows of a batch are this process's.
+
+        Raises InvalidInput where they cannot be shared evenly.
+        """
         if rows % self.size:
             raise InvalidInput("batch_size", f"must be a multiple of the {self.size} processes that share a batch")
         share = rows // self.size
@@ -142,28 +145,28 @@ ALONE = World()
 
 
 @contextmanager
-def join_world(
-    environment: Mapping[str, str] = os.environ, timeout_seconds: float = TIMEOUT_SECONDS
-) -> Iterator[World]:
-    """Join the processes that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT tell of; alone where they are unset.
+def join_world(timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[World]:
+    """Join the processes that the environment tells of; yield the place of this one among them.
 
-    A group that `torch.distributed` has already, as in a worker of Ray's TorchTrainer, is used and left as it is.
+    RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are read as torchrun sets them; where they are unset, it is alone. A
+    group that `torch.distributed` has already, as in a worker of Ray's TorchTrainer, is used and left as it is.
+
     Raises InvalidInput, naming the variable that is missing, and TrainingFailed where the others are not to be found.
     """
     if dist.is_initialized():
         yield World(dist.get_rank(), dist.get_world_size())
-    elif process_count(environment) == 1:
+    elif process_count() == 1:
         yield ALONE
     else:
-        _begin(environment, timeout_seconds)
+        _begin(timeout_seconds)
         try:
             yield World(dist.get_rank(), dist.get_world_size())
         finally:
             dist.destroy_process_group()
 
 
-def _begin(environment: Mapping[str, str], timeout_seconds: float) -> None:
-    size = process_count(environment)
+def _begin(timeout_seconds: float) -> None:
+    size, environment = process_count(), os.environ
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         if not environment.get(name):
             raise InvalidInput(name, f"must be set where WORLD_SIZE is {size}: torchrun sets them all")

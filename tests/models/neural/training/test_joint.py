@@ -36,7 +36,7 @@ TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
 TOKENS[9::10] = 1
 CONFIG = RecurrentConfig("lstm", layers=1, embedding_size=5, hidden_size=6)
 RECIPE = TrainingConfig(epochs=1, batch_size=4, bptt=5, dropout=0.3, reset_rate=0.3, average_every=4)  # 15 steps
-PLAIN = replace(RECIPE, optimiser="sgd", momentum=0.0, clip=0.0, dropout=0.0, reset_rate=0.0, learning_rate=0.5)
+EACH_STEP = replace(RECIPE, average_every=1, dropout=0.0, reset_rate=0.0, clip=0.2, averaging=0.5)
 # Its server imports this module once, and each process begins as a copy of it.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
@@ -44,7 +44,7 @@ CONTEXT.set_forkserver_preload([__name__])
 
 @dataclass(frozen=True)
 class Task:
-    """What each of two processes does; what it leaves lies in `folder`, with its rank in the name."""
+    """A training by two processes; what they leave lies in `folder`, with their ranks in the names."""
 
     folder: Path
     recipe: TrainingConfig = RECIPE
@@ -59,7 +59,7 @@ class Task:
         set_thread_count(1)
         os.environ.update(WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank))
         try:
-            with join_world(os.environ, self.timeout) as world:
+            with join_world(self.timeout) as world:
                 self._train(world)
         except NextwordError as error:
             (self.folder / f"error-{rank}").write_text(str(error))
@@ -142,10 +142,10 @@ def test_joint_training_gives_what_two_trainers_in_turn_give(tmp_path: Path) -> 
     assert all(np.array_equal(weights[name], expected[name]) for name in expected)
 
 
-def test_joint_training_that_averages_each_step_of_plain_descent_is_that_of_one(tmp_path: Path) -> None:
-    # The mean of the gradients of two halves is that of the batch, where neither clipping nor chance tells them apart.
-    together = finish(Task(tmp_path / "joint", replace(PLAIN, average_every=1), held_out=0))
-    alone = run_to_completion(train(CONFIG, PLAIN, TOKENS, TOKENS[:0], 15)).model.tensors()
+def test_joint_training_that_averages_each_step_is_that_of_one_process(tmp_path: Path) -> None:
+    # The mean of the gradients of two halves is that of the batch, where no random numbers tell them apart.
+    together = finish(Task(tmp_path / "joint", EACH_STEP, held_out=0))
+    alone = run_to_completion(train(CONFIG, EACH_STEP, TOKENS, TOKENS[:0], 15)).model.tensors()
     for name in alone:
         np.testing.assert_allclose(together[name], alone[name], atol=1e-6, rtol=1e-5)
 
