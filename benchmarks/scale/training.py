@@ -1,9 +1,9 @@
 """Training by several processes: perplexity after the same tokens, and after the same time.
 
-python -m benchmarks.scale.training TRAIN VALID. Each training is a run of `torchrun` with `nextword train`, one thread a
-process, from the text to a published model. After the same tokens all have made as many epochs; for the same time each
-makes as many epochs as its speed lets it in the seconds of one process, by a schedule of that length. All processes share
-this machine, where they talk faster than by any network: more of them than it has cores can only lose.
+python -m benchmarks.scale.training TRAIN VALID. Each training is a run of `torchrun` with `nextword train`, one thread
+a process, from the text to a published model. After the same tokens all have made as many epochs; for the same time
+each makes as many epochs as its speed lets it in the seconds of one process, by a schedule of that length. All of them
+share this machine, where they talk faster than by any network: more of them than it has cores can only lose.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 
 import click
 
+NETWORK = ("--kind", "lstm", "--layers", "1", "--embedding-size", "64", "--hidden-size", "64", "--pretokenized")
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -34,6 +36,11 @@ class Trained:
     """Read in all epochs."""
     perplexity: float
     """Of the validation text, as one document."""
+
+    def columns(self) -> str:
+        """Return the outcome as columns of the table."""
+        speed = self.tokens / self.seconds
+        return f"{self.seconds:7.1f}{self.cpu_seconds:10.1f}{speed:11,.0f}{self.perplexity:13.2f}"
 
 
 def train(
@@ -62,36 +69,28 @@ def _child_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def network_options(kind: str, size: int, tokenizer: str) -> list[str]:
-    """Return the options of a network of one layer."""
-    sizes = ["--embedding-size", str(size), "--hidden-size", str(size)]
-    tokens = ["--pretokenized"] if tokenizer == "pretokenized" else ["--tokenizer", tokenizer]
-    return ["--kind", kind, "--layers", "1", *sizes, *tokens]
-
-
 @click.command()
 @click.argument("text", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("validation", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--processes", default="1,2,4", show_default=True)
-@click.option("--average-every", default="1,16,64", show_default=True, help="Steps, of several processes.")
+@click.option("--average-every", default="16", show_default=True, help="Steps, of several processes.")
 @click.option("--epochs", default=2.0, show_default=True)
-@click.option("--kind", default="lstm", show_default=True)
-@click.option("--size", default=64, show_default=True, help="Of embeddings and hidden vectors.")
-@click.option("--tokenizer", default="pretokenized", show_default=True, help="Or a kind, such as character.")
+@click.option(
+    "--same-time/--same-tokens", default=True, help="Whether to train for the same time as well. [default: yes]"
+)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(
     text: Path,
     validation: Path,
     processes: str,
     average_every: str,
     epochs: float,
-    kind: str,
-    size: int,
-    tokenizer: str,
+    same_time: bool,
+    options: tuple[str, ...],
 ) -> None:
-    """Print speed and perplexity by number of processes."""
-    files, options = (text, validation), network_options(kind, size, tokenizer)
-    cores = len(os.sched_getaffinity(0))
-    click.echo(f"{kind} of {size}, {epochs:g} epochs, one thread a process, on {cores} cores\n")
+    """Print speed and perplexity by number of processes; OPTIONS, after --, are those of `nextword train`."""
+    files, options, cores = (text, validation), options or NETWORK, len(os.sched_getaffinity(0))
+    click.echo(f"{' '.join(options)}; {epochs:g} epochs, one thread a process, on {cores} cores\n")
     click.echo("            average              processor        after the same tokens   after the same time")
     click.echo("processes   every     seconds   seconds   tokens/s   perplexity              epochs   perplexity")
     alone = None
@@ -99,13 +98,12 @@ def main(
         for every in map(int, average_every.split(",")) if count > 1 else (1,):
             trained = train(files, count, every, epochs, options)
             alone = alone or trained
-            longer = epochs * alone.seconds / trained.seconds
-            again = trained if trained is alone else train(files, count, every, longer, options)
-            click.echo(
-                f"{count:<12}{every:<10}{trained.seconds:7.1f}{trained.cpu_seconds:10.1f}"
-                f"{trained.tokens / trained.seconds:11,.0f}{trained.perplexity:13.2f}"
-                f"{longer:20.2f}{again.perplexity:13.2f}"
-            )
+            click.echo(f"{count:<12}{every:<10}{trained.columns()}", nl=False)
+            if same_time:
+                longer = epochs * alone.seconds / trained.seconds
+                again = trained if trained is alone else train(files, count, every, longer, options)
+                click.echo(f"{longer:20.2f}{again.perplexity:13.2f}", nl=False)
+            click.echo()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """Filters of text for pipelines that prepare corpora, in the interfaces of other libraries.
 
-`text_filter` is the filter itself, and needs nothing else; `datatrove` is a step of a pipeline of datatrove.
+`text_filter` is the filter itself, and needs nothing else; `datatrove` is a step of a pipeline of datatrove, and `ray`
+filters datasets of Ray Data.
 """

@@ -67,9 +67,25 @@ class TextFilter:
         rows = [dict(zip(figures.columns, row, strict=True)) for row in zip(*figures.columns.values(), strict=True)]
         return [self._judged(rows[i], place, figures.errors.get(i), rule) for i, place in enumerate(places)]
 
+    def judge_some(self, texts: Sequence[object]) -> list[JudgedText]:
+        """Judge those that are texts, and find an error in what is none, as a field that a record lacks."""
+        judged = iter(self.judge([text for text in texts if isinstance(text, str)]))
+        return [next(judged) if isinstance(text, str) else self._failed("must be a text") for text in texts]
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names that the scores of a kept text may have, in order; raises as `judge` does."""
+        columns = run_to_completion(self._measure.measure([])).columns
+        has_bucket, has_error = self._config.has_buckets, not self._config.has_rule
+        return (*columns, *(["bucket"] if has_bucket else []), *(["error"] if has_error else []))
+
+    def _failed(self, reason: str) -> JudgedText:
+        """Return what becomes of a text that has no scores."""
+        return JudgedText({"error": reason}, is_kept=not self._config.has_rule, reason="error")
+
     def _judged(self, scores: dict[str, Any], place: int, error: str | None, rule: Rule) -> JudgedText:
         if error is not None:
-            return JudgedText({"error": error}, is_kept=not self._config.has_rule, reason="error")
+            return self._failed(error)
         if not self._config.has_rule:
             return JudgedText(scores, is_kept=True)
         if place == DROPPED:

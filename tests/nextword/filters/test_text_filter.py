@@ -54,3 +54,20 @@ def test_text_filter_refuses_what_it_cannot_do(checkpoints: Path) -> None:
         TextFilter("words", config={"lowest": 30})
     with pytest.raises(CheckpointNotFound):
         TextFilter("nobody", checkpoints=checkpoints).judge(TEXTS)
+
+
+def test_text_filter_tells_the_names_of_its_scores(checkpoints: Path) -> None:
+    figures = ("perplexity", "bits_per_byte", "token_count", "oov_count")
+    assert TextFilter("words", checkpoints=checkpoints).score_names == (*figures, "error")
+    assert TextFilter("words", checkpoints=checkpoints, config={"max": 3.0}).score_names == figures
+    routed = {"routes": {"dog": "words"}, "config": {"cutoffs": {"*": (3.0, 4.0)}}}
+    names = TextFilter("sorter", checkpoints=checkpoints, **routed).score_names
+    assert names == ("label", "probability", *figures, "bucket")
+
+
+def test_text_filter_finds_an_error_in_what_is_no_text(checkpoints: Path) -> None:
+    keep = TextFilter("words", checkpoints=checkpoints)
+    texts = [None, TEXTS[0], 7, TEXTS[1]]
+    missing = JudgedText({"error": "must be a text"}, is_kept=True, reason="error")
+    first, second = keep.judge(TEXTS[:2])
+    assert keep.judge_some(texts) == [missing, first, missing, second]
