@@ -59,7 +59,7 @@ from app.schemas.base import ErrorAnswer
 from app.service_state import ServiceState
 from app.storage.key_usage import KeyUsage
 from app.storage.replication.object_store import ObjectStore
-from app.storage.replication.replica import Replica
+from app.storage.replication.replica import SHARE_SECONDS, Replica
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
@@ -249,6 +249,12 @@ def sweep_copies(app: FastAPI) -> None:
         app.state.copies.sweep({file.sha256 for model in snapshot.models for file in model.card.files.values()})
 
 
+def _share_files(stores: Stores) -> None:
+    """Put uploaded files into the object store that it lacks, once the database has answered."""
+    if stores.is_prepared:
+        stores.files.share_missing()
+
+
 def _sweep_retention(app: FastAPI) -> None:
     """Delete what the settings keep no longer, once the tables are there."""
     stores: Stores = app.state.stores
@@ -277,6 +283,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if app.state.replica is not None:
         pause = app.state.settings.store_seconds
         watchers.append(asyncio.create_task(repeat("object store", app.state.replica.sync, pause)))
+        watchers.append(asyncio.create_task(repeat("files", partial(_share_files, stores), SHARE_SECONDS)))
     if app.state.metrics.shared_folder:  # other processes tell ours
         watchers.append(asyncio.create_task(repeat("metrics", app.state.metrics.refresh, seconds)))
     yield

@@ -54,7 +54,8 @@ class Retention:
             self._delete_models()
 
     def _delete_jobs(self, days: float) -> None:
-        database, workspaces = self.stores.database, Workspaces(self.settings.data, self.settings.checkpoints)
+        database, settings = self.stores.database, self.settings
+        workspaces = Workspaces(settings.data, settings.checkpoints, self.stores.states)
         for job_id in finished_jobs(database, self.now() - days * DAY_SECONDS, MAX_DELETIONS):
             workspaces.clear(job_id)  # before the row: nobody knows afterwards whose directories they are
             if delete_finished_job(database, job_id):

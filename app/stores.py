@@ -15,6 +15,9 @@ from app.storage.findings import FINDINGS_FOLDER, FindingStore
 from app.storage.key_ring import KeyRing
 from app.storage.key_store import KeyStore
 from app.storage.migrations import migrate
+from app.storage.replication.objects import Objects
+from app.storage.replication.shared_files import SharedFiles
+from app.storage.replication.shared_states import SharedStates
 
 logger = logging.getLogger(__name__)
 
@@ -30,19 +33,25 @@ class Stores:
     aliases: AliasStore
     keys: KeyRing
     findings: FindingStore
+    states: SharedStates | None = None
+    """Saved states of trainings, where machines share an object store."""
     is_prepared: bool = False
     """Whether the tables are there and the folders cleaned up."""
 
     @classmethod
     def open(cls, settings: Settings) -> Stores:
-        """Open the stores of the settings, without connecting yet. Raises InvalidInput for a bad database_url."""
+        """Open the stores of the settings, without connecting yet. Raises InvalidInput for a bad address."""
         database = open_database(settings)
+        objects = None if settings.store is None else Objects(settings.store)
         files_note = _deletion_note("unused files", settings.keep_unused_files_days)
-        files = FileStore(database, settings.data / "files", settings.max_file_bytes, files_note)
+        shared = None if objects is None else SharedFiles(objects)
+        files = FileStore(database, settings.data / "files", settings.max_file_bytes, files_note, shared)
         jobs = JobStore(database, _deletion_note("finished jobs", settings.keep_finished_jobs_days))
         keys = KeyRing(KeyStore(database), settings.api_keys_file, opens_without_keys=settings.opens_without_keys)
         leases, aliases = LeaseStore(database), AliasStore(database)
-        return cls(database, files, jobs, leases, aliases, keys, FindingStore(settings.data / FINDINGS_FOLDER))
+        findings = FindingStore(settings.data / FINDINGS_FOLDER)
+        states = None if objects is None else SharedStates(objects)
+        return cls(database, files, jobs, leases, aliases, keys, findings, states)
 
     def prepare(self) -> None:
         """Migrate the database, remove what broken uploads left, and add the sample.

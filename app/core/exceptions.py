@@ -26,6 +26,7 @@ NextwordError
 ├── InvalidInput
 │   └── TooExpensive        the job would not fit this machine
 ├── DiskFull                no room to write
+├── StoreUnavailable        the object store does not answer
 └── DatabaseUnavailable     locked, full or gone
 """
 
@@ -161,6 +162,13 @@ class RangeNotSatisfiable(NextwordError):
 
 class DiskFull(NextwordError):
     """No room to write; nothing was kept of what was begun."""
+
+
+class StoreUnavailable(NextwordError):
+    """The object store does not answer, or not with what was asked for; every call may be repeated."""
+
+    retry_after = 2
+    """Seconds to wait before the next try."""
 
 
 class DatabaseUnavailable(NextwordError):

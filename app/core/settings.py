@@ -168,9 +168,10 @@ class Settings(BaseSettings):
     )
     store: Annotated[str | None, AfterValidator(_store_address)] = Field(
         None,
-        description="Object store that the folder of published models is kept like: `s3://bucket/models`, `gs://`, "
-        "`az://` or `file:///folder`. What it has is fetched and verified, what is published here is put there; keys "
-        "come from the usual variables (`AWS_ACCESS_KEY_ID` and so on). Needs the extra `store`; unset: none.",
+        description="Object store of the machines that share a database: `s3://bucket/models`, `gs://`, `az://` or "
+        "`file:///folder`. Models, uploaded files and saved states of trainings are put there, and fetched and "
+        "verified where they are missing; keys come from the usual variables (`AWS_ACCESS_KEY_ID` and so on). Needs "
+        "the extra `store`; unset: none.",
     )
     store_seconds: float = Field(10, gt=0, le=3600, description="Seconds between two looks at the object store.")
     map_in_place: bool = Field(

@@ -73,6 +73,7 @@ STATUS_BY_EXCEPTION: dict[type[Exception], tuple[int, str, str]] = {
     exceptions.RangeNotSatisfiable: (416, "invalid_request_error", "range_not_satisfiable"),
     exceptions.DiskFull: (507, "unavailable_error", "disk_full"),
     exceptions.DatabaseUnavailable: (503, "unavailable_error", "database_unavailable"),
+    exceptions.StoreUnavailable: (503, "unavailable_error", "store_unavailable"),
     exceptions.Overloaded: (429, "overloaded_error", "overloaded"),
     exceptions.LimitReached: (429, "rate_limit_error", "rate_limit_exceeded"),
     exceptions.QuotaReached: (429, "rate_limit_error", "quota_exceeded"),
@@ -154,7 +155,8 @@ def _retry_headers(error: Exception, status: int) -> Mapping[str, str]:
     if isinstance(error, exceptions.Unavailable):
         seconds = error.retry_after
         return {"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(1e3 * seconds))}
-    return {"retry-after": str(error.retry_after)} if isinstance(error, exceptions.DatabaseUnavailable) else {}
+    away = exceptions.DatabaseUnavailable, exceptions.StoreUnavailable
+    return {"retry-after": str(error.retry_after)} if isinstance(error, away) else {}
 
 
 def _from_http_exception(error: HTTPException) -> ApiError:

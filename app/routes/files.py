@@ -11,7 +11,16 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
-from app.core.exceptions import Conflict, DatabaseUnavailable, DiskFull, FileInUse, FileTooLarge, NotFound, QuotaReached
+from app.core.exceptions import (
+    Conflict,
+    DatabaseUnavailable,
+    DiskFull,
+    FileInUse,
+    FileTooLarge,
+    NotFound,
+    QuotaReached,
+    StoreUnavailable,
+)
 from app.http.api_key import api_key_of
 from app.http.declared_errors import raises
 from app.http.multipart_upload import MultipartUpload
@@ -64,7 +73,7 @@ _UPLOAD_OPENAPI = {
 
 
 @router.post("", response_model=FileAnswer, status_code=201, openapi_extra=_UPLOAD_OPENAPI, summary="Upload a text")
-@raises(InvalidText, FileTooLarge, DiskFull, QuotaReached, DatabaseUnavailable)
+@raises(InvalidText, FileTooLarge, DiskFull, QuotaReached, DatabaseUnavailable, StoreUnavailable)
 async def upload(request: Request, query: Annotated[UploadQuery, Query()]) -> dict[str, Any]:
     """Store text or an array in NumPy's format, sent as a form or as a plain body, as it arrives.
 
@@ -107,7 +116,7 @@ def describe_file(request: Request, file_id: FileId) -> dict[str, Any]:
 
 
 @router.get("/{file_id}/content", response_class=FileResponse, responses=CONTENT_RESPONSES, summary="Fetch a file")
-@raises(NotFound, DatabaseUnavailable)
+@raises(NotFound, DiskFull, DatabaseUnavailable, StoreUnavailable)
 def fetch_file(request: Request, file_id: FileId) -> FileResponse:
     """Return the bytes of a file, as they were uploaded."""
     files: FileStore = request.app.state.stores.files

@@ -19,6 +19,7 @@ from app.core.exceptions import (
     NameTaken,
     NotFound,
     QuotaReached,
+    StoreUnavailable,
     TooExpensive,
 )
 from app.http.accept import choose_media_type
@@ -77,6 +78,7 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
     CheckpointError,
     ModelLoading,
     QuotaReached,
+    StoreUnavailable,
     UnsupportedByModel,
 )
 def create_job(
@@ -97,7 +99,16 @@ def create_job(
 
 
 @router.post("/estimate", response_model=JobEstimateAnswer, summary="Estimate a job")
-@raises(InvalidText, TooExpensive, NameTaken, CheckpointError, ModelLoading, UnsupportedByModel, DatabaseUnavailable)
+@raises(
+    InvalidText,
+    TooExpensive,
+    NameTaken,
+    CheckpointError,
+    ModelLoading,
+    UnsupportedByModel,
+    DatabaseUnavailable,
+    StoreUnavailable,
+)
 def estimate_job(request: Request, body: JobRequestBody) -> dict[str, Any]:
     """Check a request for a job and say about what it would take, without asking for the job.
 

@@ -1,16 +1,14 @@
 """Uploaded files: `FileStore` keeps, lists and deletes what an `Upload` has received.
 
-Bytes are stored on disk under their hash, once however often they are uploaded; a table holds names and purposes. A
-file that an unfinished job needs cannot be deleted.
+Bytes are stored under their hash (`FileBytes`), once however often they are uploaded; a table holds names and purposes.
+A file that an unfinished job needs cannot be deleted.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import secrets
-import shutil
-import time
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,18 +16,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, delete, func, insert, or_, select, update
 
 from app.core.api_keys import ApiKey
-from app.core.exceptions import Conflict, FileInUse, NotFound
+from app.core.exceptions import Conflict, FileInUse, NotFound, QuotaReached
 from app.storage.database import Database, Epoch, fetch_page
+from app.storage.file_bytes import FileBytes, bring
 from app.storage.quotas import check_storage_quota
+from app.storage.replication.shared_files import SharedFiles
 from app.storage.sample_file import SAMPLE_ID, SAMPLE_PURPOSE, SAMPLE_TEXT
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 from app.storage.upload import Upload, raising_disk_full
-from models.utils.files import fsync_path, write_atomically
 
 FILES_LOCK = "nextword:files"
-STALE_UPLOAD_SECONDS = 24 * 3600
-"""Age at which an unfinished upload counts as abandoned by its writer."""
-
 RESULT_PURPOSE = "result"
 """Purpose of files that jobs have made."""
 LAST_USE = func.coalesce(FILES.c.used_at, FILES.c.created_at)
@@ -77,19 +73,29 @@ class FileStore:
     Every method may raise DatabaseUnavailable.
     """
 
-    def __init__(self, database: Database, directory: Path, max_bytes: int, absence_note: str = "") -> None:
-        """Store up to `max_bytes` a file; `absence_note` ends the message that there is no such file."""
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        max_bytes: int,
+        absence_note: str = "",
+        shared: SharedFiles | None = None,
+    ) -> None:
+        """Store up to `max_bytes` a file, in an object store that is `shared`, too.
+
+        `absence_note` ends the message that there is no such file.
+        """
         self.database = database
         self._absence_note = absence_note
         self.directory = directory
         self.max_bytes = max_bytes
-        self._incoming = directory / "incoming"
+        self._bytes = FileBytes(directory, shared)
 
     def begin_upload(self) -> Upload:
         """Begin to receive a file; raises DiskFull."""
         with raising_disk_full():
-            self._incoming.mkdir(parents=True, exist_ok=True)
-            return Upload(self._incoming / secrets.token_hex(8), self.max_bytes)
+            self._bytes.incoming.mkdir(parents=True, exist_ok=True)
+            return Upload(self._bytes.incoming / secrets.token_hex(8), self.max_bytes)
 
     def check_quota(self, key: ApiKey | None, size: int) -> None:
         """Raise QuotaReached where an API key may not store `size` bytes more."""
@@ -101,29 +107,40 @@ class FileStore:
         """Store a finished upload; the same bytes under the same name and purpose are the same file.
 
         Its encoding is the one that was said last. Raises InvalidText where the upload is no text and nothing else that
-        is known, FileTooLarge, DiskFull, and QuotaReached where it is more than `api_key` may store.
+        is known, FileTooLarge, DiskFull, StoreUnavailable, and QuotaReached where it is more than `api_key` may store.
         """
         with raising_disk_full():
             sha256, size = upload.finish()
+            self._bytes.share(sha256, upload.path)  # which may take long, and so before others have to wait
             names = {"sha256": sha256, "filename": filename, "purpose": purpose}
-            with self.database.write(FILES_LOCK) as connection:
-                if connection.execute(select(FILES.c.id).where(_is_named(names))).one_or_none() is None:
-                    check_storage_quota(connection, api_key, size)
-                text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
-                owner = None if api_key is None else api_key.name
-                return self._store(connection, upload.path, names, {"bytes": size, "api_key": owner}, text)
+            try:
+                return self._store_upload(upload, names, size, api_key)
+            except QuotaReached:
+                self._remove_unreferenced(sha256)  # of the store
+                raise
+
+    def _store_upload(self, upload: Upload, names: dict[str, Any], size: int, api_key: ApiKey | None) -> StoredFile:
+        """Store a finished upload, unless it is more than `api_key` may store."""
+        with self.database.write(FILES_LOCK) as connection:
+            if connection.execute(select(FILES.c.id).where(_is_named(names))).one_or_none() is None:
+                check_storage_quota(connection, api_key, size)
+            text = {"encoding": upload.encoding, "text_bytes": upload.text_bytes}
+            owner = None if api_key is None else api_key.name
+            return self._store(connection, upload.path, names, {"bytes": size, "api_key": owner}, text)
 
     def store_result(self, path: Path, filename: str, digest: ResultDigest, job_id: str) -> StoredFile:
         """Store a file that a job has made, which is moved away.
 
         The same bytes under the same name are the same file. It counts as one of the job's API key. May be repeated
-        after an error. Raises DiskFull, and OSError where it cannot be moved.
+        after an error. Raises DiskFull, StoreUnavailable, and OSError where it cannot be moved.
         """
         names = {"sha256": digest.sha256, "filename": filename, "purpose": RESULT_PURPOSE}
         with raising_disk_full():
-            incoming = self._incoming / f"result-{digest.sha256}"
+            incoming = self._bytes.incoming / f"result-{digest.sha256}"
             if path.exists():
-                _bring(path, incoming)
+                bring(path, incoming)
+            if incoming.exists():
+                self._bytes.share(digest.sha256, incoming)
             text = {"text_bytes": digest.content_bytes if digest.content_bytes != digest.bytes else None}
             with self.database.write(FILES_LOCK) as connection:
                 owner = connection.execute(select(JOBS.c.api_key).where(JOBS.c.id == job_id)).scalar()
@@ -133,11 +150,8 @@ class FileStore:
         self, connection: Connection, source: Path, names: dict[str, Any], more: dict[str, Any], text: dict[str, Any]
     ) -> StoredFile:
         """Move bytes to their place, and return their file, new unless there is one of the same names."""
-        path = self._path(names["sha256"])
-        path.parent.mkdir(exist_ok=True, parents=True)
-        if source.exists() or not path.exists():  # it may have been moved before, by a call that failed then
-            source.replace(path)  # replaces the same bytes, if they are there
-            fsync_path(path.parent)
+        self._bytes.adopt(names["sha256"], source)
+        self._bytes.share(names["sha256"])  # somebody may have deleted the same bytes meanwhile
         if connection.execute(update(FILES).where(_is_named(names)).values(used_at=Epoch(), **text)).rowcount == 0:
             new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **names, **more, **text)
             connection.execute(new)
@@ -152,7 +166,7 @@ class FileStore:
         sha256 = hashlib.sha256(content).hexdigest()
         values = {"sha256": sha256, "filename": SAMPLE_TEXT.name, "purpose": SAMPLE_PURPOSE}
         with self.database.write(FILES_LOCK) as connection:
-            self._write_missing(sha256, content)
+            self._bytes.write_missing(sha256, content)
             same = [FILES.c[name] == value for name, value in values.items()]
             if connection.execute(select(FILES.c.id).where(*same)).first() is not None:
                 return
@@ -163,14 +177,6 @@ class FileStore:
         for stale_hash in stale_hashes:
             self._remove_unreferenced(stale_hash)
 
-    def _write_missing(self, sha256: str, content: bytes) -> None:
-        """Write bytes that are not on disk yet."""
-        path = self._path(sha256)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with write_atomically(path) as temporary:
-                temporary.write_bytes(content)
-
     def get(self, file_id: str) -> StoredFile:
         """Return a file; raises NotFound."""
         with self.database.read() as connection:
@@ -180,8 +186,11 @@ class FileStore:
         return StoredFile(*row)
 
     def path(self, file_id: str) -> Path:
-        """Return the path of a file's bytes; raises NotFound."""
-        return self._path(self.get(file_id).sha256)
+        """Return the path of a file's bytes, fetched where another machine received them.
+
+        Raises NotFound, StoreUnavailable and DiskFull.
+        """
+        return self._bytes.find(self.get(file_id).sha256)
 
     def page(self, purpose: str | None, after: str | None, limit: int) -> tuple[list[StoredFile], bool]:
         """Return at most `limit` files, newest first, older than file `after`; and whether there are more.
@@ -226,9 +235,23 @@ class FileStore:
 
     def remove_stale_uploads(self) -> None:
         """Remove the bytes of uploads that broke off, once they are a day old."""
-        for path in self._incoming.glob("*"):
-            if time.time() - path.stat().st_mtime > STALE_UPLOAD_SECONDS:
-                path.unlink(missing_ok=True)
+        self._bytes.remove_stale_uploads()
+
+    def share_missing(self) -> None:
+        """Put what the store lacks there, and remove what was deleted at another machine.
+
+        Files that were uploaded before there was a store are so shared. Raises StoreUnavailable.
+        """
+        if (shared := self._bytes.shared) is None:
+            return
+        with self.database.read() as connection:
+            known = set(connection.execute(select(FILES.c.sha256)).scalars())
+        there, here = shared.hashes(), set(self._bytes.hashes())
+        for sha256 in known & here - there:
+            with suppress(FileNotFoundError):  # it was deleted meanwhile
+                self._bytes.share(sha256)
+        for sha256 in here - known:
+            self._remove_unreferenced(sha256)
 
     def _not_found(self, file_id: str) -> NotFound:
         return NotFound(f"there is no file {file_id!r}{self._absence_note}")
@@ -237,27 +260,12 @@ class FileStore:
         """Remove bytes that no file refers to. A crash before this wastes disk space and breaks nothing."""
         with self.database.write(FILES_LOCK) as connection:
             if connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is None:
-                self._path(sha256).unlink(missing_ok=True)
-
-    def _path(self, sha256: str) -> Path:
-        return self.directory / relative_path(sha256)
+                self._bytes.remove(sha256)
 
 
 def _is_named(names: dict[str, Any]) -> ColumnElement[bool]:
     """Return the condition for the file of some bytes, name and purpose."""
     return and_(*(FILES.c[column] == value for column, value in names.items()))
-
-
-def _bring(source: Path, target: Path) -> None:
-    """Move a file to another place, which may be on another disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        source.replace(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        shutil.copyfile(source, target)
-    fsync_path(target)
 
 
 def _find_user(connection: Connection, file_id: str, since: float | None) -> str | None:
@@ -278,11 +286,6 @@ def _needs_files(since: float | None) -> ColumnElement[bool]:
     """Return the condition for jobs that are not finished or, given a time, were not before it."""
     is_open = JOBS.c.status.in_(OPEN_STATUSES)
     return is_open if since is None else or_(is_open, JOBS.c.finished_at >= since)
-
-
-def relative_path(sha256: str) -> str:
-    """Return where the bytes with this hash lie, below the folder of uploaded files."""
-    return f"{sha256[:2]}/{sha256}"
 
 
 _COLUMNS = tuple(FILES.c[field.name] for field in fields(StoredFile))

@@ -9,6 +9,7 @@ from pathlib import Path
 from app.core.traces.tracing import Tracing
 from app.jobs.leases import LeaseStore
 from app.storage.file_store import FileStore
+from app.storage.replication.shared_models import SharedModels
 from app.worker.run_protocol import Launcher
 from app.worker.workspaces import Workspaces
 
@@ -51,3 +52,5 @@ class WorkerContext:
     stop: threading.Event
     """Set when the worker is told to stop."""
     tracing: Tracing | None = None
+    shared_models: SharedModels | None = None
+    """Models of all machines, where they share an object store."""

@@ -19,9 +19,11 @@ from app.storage import published_models
 from app.storage.file_store import ResultDigest
 from app.storage.tables import Status
 from app.worker.config import WorkerContext
+from app.worker.gathering import JobCancelled, fetch_published, gather
+from app.worker.lease_keeper import LeaseKeeper
 from app.worker.run_monitor import RunMonitor, retry_while_unavailable
-from app.worker.run_protocol import Done, End, Failed, InputFile, JobRun, JsonObject, Lost, OutputFile, RunSpec
-from models.errors import CheckpointExists
+from app.worker.run_protocol import Done, End, Failed, InputFile, JobRun, JsonObject, Lost, OutputFile, RunSpec, Stopped
+from models.errors import CheckpointError, CheckpointExists
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -41,7 +43,10 @@ class JobAttempt:
         Raises LeaseLost, and DatabaseUnavailable when told to stop while the database is unavailable.
         """
         self.phases.enter("starting")
-        status = self._run_to_status()
+        try:
+            status = self._run_to_status()
+        except JobCancelled:
+            status = self._confirm_cancelled()
         if status is not Status.QUEUED:
             self._context.workspaces.clear(self._job.id)
         return status
@@ -49,6 +54,7 @@ class JobAttempt:
     def _run_to_status(self) -> Status:
         job = self._job
         self._context.workspaces.fence(job.id, self._lease.fencing_token)
+        fetch_published(job, self._lease, self._context)
         if job.version is not None and published_models.is_published(*self._publish_target(job.version), job.id):
             return self._succeed(job.version)
         if job.status is Status.CANCELLING:
@@ -57,16 +63,19 @@ class JobAttempt:
             return self._fail("worker_lost", f"its worker was lost {job.attempt - 1} times")
         try:
             run = self._start()
-        except (OSError, NotFound) as error:
+        except (OSError, NotFound, DiskFull, CheckpointError) as error:
             return self._fail("not_started", f"the work could not be started: {error}")
         context = self._context
         monitor = RunMonitor(context.leases, self._lease, run, context.config, context.stop, self.phases)
-        end = monitor.wait_for_end()
+        with context.workspaces.sharing(job.id, self._lease.fencing_token) as share_last_state:
+            end = monitor.wait_for_end()
+            if isinstance(end, Stopped | Lost) and not monitor.cancelled:
+                share_last_state()
         return self._confirm_cancelled() if monitor.cancelled else self._record_end(end)
 
     def _start(self) -> JobRun:
         job, token, context = self._job, self._lease.fencing_token, self._context
-        context.workspaces.prepare(job.id, token)
+        gather(job, self._lease, context)
         return context.launcher.start(
             RunSpec(
                 job_id=job.id,
@@ -111,7 +120,8 @@ class JobAttempt:
             return self._confirm_cancelled()
         self.phases.enter("publishing")
         try:
-            files = [self._store(file) for file in done.files]
+            with LeaseKeeper(self._context.leases, self._lease, self._context.config):
+                files = [self._store(file) for file in done.files]
         except (OSError, DiskFull) as error:
             return self._fail("not_published", f"the files could not be stored: {error}")
         self._retry(lambda: self._context.leases.succeed(self._lease, done.result | {"files": files}))
@@ -131,14 +141,26 @@ class JobAttempt:
         self.phases.enter("publishing")
         while True:
             try:
+                self._push(staged, version)
                 published_models.publish(staged, *self._publish_target(version), self._job.id)
             except CheckpointExists as error:
+                if published_models.is_published(*self._publish_target(version), self._job.id):
+                    return self._succeed(version)
                 version = self._renumber()
                 logger.warning("%s: job %s publishes version %d instead", error, self._job.id, version)
             except OSError as error:
                 return self._fail("not_published", f"the model could not be published: {error}")
             else:
                 return self._succeed(version)
+
+    def _push(self, staged: Path, version: int) -> None:
+        """Put the model into the object store, if there is one: of attempts at two machines, the first may.
+
+        Raises CheckpointExists where another was first; its model is fetched.
+        """
+        if (models := self._context.shared_models) is not None:
+            with LeaseKeeper(self._context.leases, self._lease, self._context.config):
+                self._retry(lambda: models.push(staged, f"{self._job.name}@{version}"))
 
     def _renumber(self) -> int:
         root, name, _ = self._publish_target(0)

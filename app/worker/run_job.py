@@ -23,10 +23,9 @@ from app.schemas.tasks.job_requests import NetworkJob, TaskJob
 from app.schemas.trades.calibrate import CalibrateJob
 from app.schemas.trades.tune import TuneJob, tuning_content
 from app.worker.input_links import link_inputs
-from app.worker.reporter import Reporter, SendMessage
+from app.worker.reporter import METRICS_FILE, Reporter, SendMessage
 from app.worker.run_protocol import Done, Message, RunSpec, Stopped
 from app.worker.select_records import select_records
-from app.worker.workspaces import METRICS_FILE
 from models.checkpoint.card import Provenance
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.core.exceptions import DatabaseUnavailable, LeaseLost
+from app.core.exceptions import DatabaseUnavailable, LeaseLost, StoreUnavailable
 from app.core.traces.tracing import Phases
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.outlook import LOW_PROCESSOR_SHARE, NOT_BEGUN
@@ -30,11 +30,14 @@ RETRY_SECONDS = 0.5
 
 
 def retry_while_unavailable(call: Callable[[], Result], stop: threading.Event) -> Result:
-    """Repeat `call` until the database answers; raises DatabaseUnavailable only when `stop` is set."""
+    """Repeat `call` until database and object store answer.
+
+    Raises DatabaseUnavailable and StoreUnavailable only when `stop` is set.
+    """
     while True:
         try:
             return call()
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, StoreUnavailable) as error:
             if stop.is_set():
                 raise
             logger.warning("%s; trying again", error)

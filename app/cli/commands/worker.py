@@ -24,6 +24,7 @@ from app.server.supervisor import call_at_eof
 from models.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from app.storage.replication.shared_models import SharedModels
     from app.stores import Stores
     from app.worker.run_protocol import Launcher
     from app.worker.worker import Worker
@@ -54,20 +55,24 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
     with suppress(DatabaseUnavailable):  # told to stop before the database answered
         retry_while_unavailable(stores.prepare, stop)
         with closing_traces(open_tracing(settings.otlp_endpoint, "nextword-worker")) as tracing:
-            follow_store(settings, stop)
+            follow_store(settings, stop, stores)
             build_worker(settings, stores, stop, tracing).run()
     stores.database.close()
 
 
-def follow_store(settings: Settings, stop: threading.Event) -> None:
-    """Keep the folder of published models and the object store of the settings alike, until told to stop."""
+def follow_store(settings: Settings, stop: threading.Event, stores: Stores) -> None:
+    """Keep folders and the object store of the settings alike, until told to stop."""
     if settings.store is not None:
         from app.storage.replication.object_store import ObjectStore
-        from app.storage.replication.replica import Replica
+        from app.storage.replication.replica import SHARE_SECONDS, Replica
 
         replica = Replica(ObjectStore(settings.store), settings.checkpoints)
-        arguments = (stop, "object store", replica.sync, settings.store_seconds)
-        threading.Thread(target=BackgroundTasks().repeat_until, args=arguments, daemon=True).start()
+        for name, task, seconds in (
+            ("object store", replica.sync, settings.store_seconds),
+            ("files", stores.files.share_missing, SHARE_SECONDS),
+        ):
+            arguments = (stop, name, task, seconds)
+            threading.Thread(target=BackgroundTasks().repeat_until, args=arguments, daemon=True).start()
 
 
 def build_worker(settings: Settings, stores: Stores, stop: threading.Event, tracing: Tracing | None = None) -> Worker:
@@ -92,13 +97,24 @@ def build_worker(settings: Settings, stores: Stores, stop: threading.Event, trac
         leases=stores.leases,
         files=stores.files,
         launcher=_launcher(settings),
-        workspaces=Workspaces(settings.data, settings.checkpoints),
+        workspaces=Workspaces(settings.data, settings.checkpoints, stores.states),
         checkpoints=settings.checkpoints,
         config=config,
         stop=stop,
         tracing=tracing,
+        shared_models=_shared_models(settings),
     )
     return Worker(stores.jobs, context)
+
+
+def _shared_models(settings: Settings) -> SharedModels | None:
+    """Return the models in the object store of the settings, if they name one."""
+    if settings.store is None:
+        return None
+    from app.storage.replication.object_store import ObjectStore
+    from app.storage.replication.shared_models import SharedModels
+
+    return SharedModels(ObjectStore(settings.store), settings.checkpoints)
 
 
 def _launcher(settings: Settings) -> Launcher:

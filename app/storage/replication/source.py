@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from models.errors import NextwordError
+from app.core.exceptions import StoreUnavailable
 
 
-class SourceError(NextwordError):
+class SourceError(StoreUnavailable):
     """A source of models does not answer, or not with what was asked for."""
 
 

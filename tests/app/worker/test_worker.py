@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.file_store import FileStore
 from app.storage.published_models import publish
+from app.storage.replication.object_store import ObjectStore
+from app.storage.replication.shared_models import SharedModels
 from app.storage.tables import Status
 from app.worker.config import WorkerConfig, WorkerContext
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Resumed, RunSpec, Stopped
@@ -329,6 +331,28 @@ def test_worker_that_wakes_after_its_successor_failed_publishes_nothing(scene: S
     with pytest.raises(FileNotFoundError):
         publish(staged, scene.checkpoints, "demo", 1, job.id)
     assert scene.versions() == {}
+
+
+@pytest.mark.parametrize("same_job", [True, False])
+def test_attempt_leaves_the_version_to_an_attempt_at_another_machine_that_was_first(
+    scene: Scene, tmp_path: Path, same_job: bool
+) -> None:
+    store, job = ObjectStore(f"file://{tmp_path}/store"), scene.queue()
+    scene.context = replace(scene.context, shared_models=SharedModels(store, scene.checkpoints))
+    scene.worker = Worker(scene.jobs, scene.context)
+    elsewhere = tmp_path / "elsewhere"
+
+    def stages_late(run: Run) -> list[Message]:
+        write_card(elsewhere, job.id if same_job else "job-of-another-database")
+        (elsewhere / CARD_FILE).write_text((elsewhere / CARD_FILE).read_text() + " ")  # made at another time
+        store.push(elsewhere, "demo@1")
+        return stages(run)
+
+    after = scene.work(stages_late)
+    assert after.status is Status.SUCCEEDED
+    assert scene.versions() == ({"1": job.id} if same_job else {"1": "job-of-another-database", "2": job.id})
+    assert (scene.checkpoints / "demo" / "1" / CARD_FILE).read_bytes() == (elsewhere / CARD_FILE).read_bytes()
+    assert set(store.states()[0]) == {f"demo@{version}" for version in scene.versions()}
 
 
 def test_monitor_outlasts_an_unavailable_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.workspaces import METRICS_FILE, Workspaces
+from app.worker.reporter import METRICS_FILE
+from app.worker.workspaces import Workspaces
 from models.neural.training.config import STATE_FILE
 
 

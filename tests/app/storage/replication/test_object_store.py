@@ -92,7 +92,7 @@ def test_object_store_says_that_it_does_not_answer(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     store = ObjectStore("s3://bucket/models")
-    store._store = store._api.store.S3Store("bucket", retry_config={"max_retries": 0})
+    store._objects._store = store._objects._api.store.S3Store("bucket", retry_config={"max_retries": 0})
     with pytest.raises(SourceError, match="s3://bucket/models"):
         store.states()
 

@@ -1,0 +1,51 @@
+"""Saved states of trainings in an object store, so that a job goes on at another machine than it began at.
+
+An object is called `.jobs/<job>/<lease>/<file>`, a name that no model has. Each attempt writes below its own lease, as
+it does in the folder of data, so one that was taken for lost cannot write into its successor's.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from app.storage.replication.objects import Objects
+from models.errors import CheckpointNotFound
+
+FOLDER = ".jobs"
+
+
+class SharedStates:
+    """Files of attempts at jobs. Methods raise SourceError where the store does not answer."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def leases(self, job_id: str) -> list[int]:
+        """Return the leases that have files in the store, oldest first."""
+        names = {path.split("/")[2] for path, _ in self._objects.list(f"{FOLDER}/{job_id}")}
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def put(self, job_id: str, lease: int, name: str, path: Path) -> None:
+        """Write a file of an attempt; it is seen once it is whole. Raises OSError where it cannot be read."""
+        self._objects.put(_key(job_id, lease, name), path)
+
+    def fetch(self, job_id: str, lease: int, name: str, path: Path) -> bool:
+        """Write a file of an attempt to `path`; False where there is none. Raises SourceError where it breaks off."""
+        with suppress(CheckpointNotFound):
+            self._objects.fetch(_key(job_id, lease, name), path)
+            return True
+        return False
+
+    def clear(self, job_id: str) -> None:
+        """Delete all files of a job."""
+        for path, _ in self._objects.list(f"{FOLDER}/{job_id}"):
+            self._objects.delete(path)
+
+    def job_ids(self) -> set[str]:
+        """Return the ids of jobs that have files in the store."""
+        return {path.split("/")[1] for path, _ in self._objects.list(FOLDER)}
+
+
+def _key(job_id: str, lease: int, name: str) -> str:
+    return f"{FOLDER}/{job_id}/{lease}/{name}"

@@ -1,0 +1,90 @@
+"""Gathering of what an attempt at a job needs of other machines, from the object store that they share.
+
+The lease is kept meanwhile, as files may be large and the store may not answer for some time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from app.jobs.job import Job
+from app.jobs.leases import Lease
+from app.storage.replication.shared_models import SharedModels
+from app.worker.config import WorkerContext
+from app.worker.lease_keeper import LeaseKeeper
+from app.worker.run_monitor import retry_while_unavailable
+from models.checkpoint.model_name import parse_model
+from models.errors import InvalidInput
+
+MODEL_FIELDS = ("model", "against", "extends", "initialize_from", "models", "members", "routes")
+"""Fields of requests that name models, by themselves, in a list or by label."""
+MODEL_SECONDS = 60.0
+"""How long a model is waited for that the machine which has it has not put into the store yet."""
+
+
+class JobCancelled(Exception):
+    """The job is being cancelled, which was noticed before its work began."""
+
+
+def gather(job: Job, lease: Lease, context: WorkerContext) -> None:
+    """Make the working directory, and fetch into this machine's folders what the job needs.
+
+    Waits while the store does not answer. Raises LeaseLost, JobCancelled, and what fetching raises that no waiting
+    mends: NotFound, CheckpointError, DiskFull and OSError.
+    """
+    models = context.shared_models
+    if models is None:
+        context.workspaces.prepare(job.id, lease.fencing_token)
+        return
+    deadline = time.monotonic() + MODEL_SECONDS
+
+    def fetch() -> None:
+        if time.monotonic() < deadline:  # then the work says which model is missing
+            models.fetch(_models_in(job.request))
+        for file_id in _files_of(job):
+            context.files.path(file_id)
+        context.workspaces.prepare(job.id, lease.fencing_token)
+
+    _keep_trying(fetch, lease, context)
+
+
+def fetch_published(job: Job, lease: Lease, context: WorkerContext) -> None:
+    """Fetch the model that an earlier attempt, at another machine, may have published. Raises as `gather`."""
+    models: SharedModels | None = context.shared_models
+    if models is not None and job.version is not None and lease.fencing_token > 1:
+        model = f"{job.name}@{job.version}"
+        _keep_trying(lambda: models.fetch_if_published(model), lease, context)
+
+
+def _keep_trying(call: Callable[[], None], lease: Lease, context: WorkerContext) -> None:
+    """Call while the lease is kept, until database and store answer. Raises LeaseLost and JobCancelled."""
+    with LeaseKeeper(context.leases, lease, context.config) as keeper:
+
+        def call_unless_over() -> None:
+            keeper.check()
+            if keeper.is_cancelling:
+                raise JobCancelled
+            call()
+
+        retry_while_unavailable(call_unless_over, context.stop)
+        keeper.check()
+
+
+def _files_of(job: Job) -> list[str]:
+    """Return the ids of the files that a job needs."""
+    ids = (job.training_file, job.validation_file, *(job.more_files or {}).values())
+    return [file_id for file_id in ids if file_id is not None]
+
+
+def _models_in(request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the `name@version` of each model that a request names."""
+    for field in MODEL_FIELDS:
+        value = request.get(field)
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        for name in values:
+            with suppress(InvalidInput):
+                if isinstance(name, str) and parse_model(name)[1] is not None:
+                    yield name

@@ -1,0 +1,75 @@
+"""Uploaded files of machines that share an object store: each has what another received."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from app.core.exceptions import NotFound, StoreUnavailable
+from app.storage.database import Database
+from app.storage.file_store import FileStore
+from app.storage.replication.objects import Objects
+from app.storage.replication.shared_files import SharedFiles
+from tests.app.storage.test_file_store import TEXT, put, stored
+
+
+@pytest.fixture
+def shared(store_url: str) -> SharedFiles:
+    return SharedFiles(Objects(store_url))
+
+
+@pytest.fixture
+def machines(shared: SharedFiles, database: Database, tmp_path: Path) -> list[FileStore]:
+    return [FileStore(database, tmp_path / name, 1000, shared=shared) for name in ("one", "two")]
+
+
+def test_file_of_one_machine_is_read_at_the_other(machines: list[FileStore], shared: SharedFiles) -> None:
+    one, two = machines
+    file = put(one)
+    assert stored(two) == []
+    assert two.path(file.id).read_bytes() == TEXT
+    assert shared.hashes() == {file.sha256}
+    assert [path.name for path in stored(two)] == [file.sha256]
+
+
+def test_file_that_is_deleted_at_one_machine_goes_everywhere(machines: list[FileStore], shared: SharedFiles) -> None:
+    one, two = machines
+    file, other = put(one), put(one, b"other", "other.txt")
+    two.path(file.id), two.path(other.id)
+    one.delete(file.id)
+    assert shared.hashes() == {other.sha256}
+    with pytest.raises(NotFound):
+        two.path(file.id)
+    two.share_missing()
+    assert [path.name for path in stored(two)] == [other.sha256]
+
+
+def test_share_missing_puts_files_of_before_there_was_a_store(
+    machines: list[FileStore], database: Database, shared: SharedFiles
+) -> None:
+    one, two = machines
+    file = put(FileStore(database, one.directory, 1000))
+    with pytest.raises(StoreUnavailable, match=file.sha256):
+        two.path(file.id)
+    one.share_missing()
+    assert two.path(file.id).read_bytes() == TEXT
+
+
+def test_fetch_refuses_what_was_altered_on_the_way(
+    machines: list[FileStore], shared: SharedFiles, tmp_path: Path
+) -> None:
+    one, two = machines
+    file = put(one)
+    (tmp_path / "other").write_bytes(bytes(len(TEXT)))
+    shared._objects.put(f".files/{file.sha256}", tmp_path / "other")
+    with pytest.raises(StoreUnavailable, match="altered"):
+        two.path(file.id)
+    assert stored(two) == []
+
+
+def test_put_sends_bytes_once(shared: SharedFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text").write_bytes(TEXT)
+    sha256 = hashlib.sha256(TEXT).hexdigest()
+    shared.put(sha256, tmp_path / "text")
+    monkeypatch.setattr(shared._objects, "put", lambda *_: pytest.fail("they are there"))
+    shared.put(sha256, tmp_path / "text")
