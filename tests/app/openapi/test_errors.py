@@ -39,6 +39,7 @@ PROVED_ELSEWHERE = {
     "quota_exceeded": "test_quotas",
     "unknown_host": "test_browsers",
     "cross_origin": "test_browsers",
+    "store_unavailable": "replication/test_shared_files",
 }
 """Code -> the tests that provoke it, each on a route where it can arise."""
 MODEL_JOB = {"kind": "evaluate", "model": "gutenberg-kn", "validation_file": "file-sample"}

@@ -1,6 +1,7 @@
 """Uploaded files of machines that share an object store: each has what another received."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from app.storage.file_store import FileStore
 from app.storage.replication.objects import Objects
 from app.storage.replication.shared_files import SharedFiles
 from tests.app.storage.test_file_store import TEXT, put, stored
+from tests.helpers.serving import post, serving
 
 
 @pytest.fixture
@@ -73,3 +75,16 @@ def test_put_sends_bytes_once(shared: SharedFiles, tmp_path: Path, monkeypatch: 
     shared.put(sha256, tmp_path / "text")
     monkeypatch.setattr(shared._objects, "put", lambda *_: pytest.fail("they are there"))
     shared.put(sha256, tmp_path / "text")
+
+
+def test_upload_is_refused_while_the_store_does_not_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    with serving(tmp_path / "models", store=f"file://{folder}", data=tmp_path / "data") as server:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.write_text("no folder")
+        refused = post(f"{server.url}/v1/files", content=TEXT)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "store_unavailable")
+        assert refused.headers["retry-after"] == "2"
+        folder.unlink()
+        folder.mkdir()
+        assert post(f"{server.url}/v1/files", content=TEXT).status_code == 201
