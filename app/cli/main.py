@@ -20,7 +20,6 @@ from app.core.process_tuning import (
     import_without_gc,
     limit_blas_threads,
     limit_openmp_spinning,
-    link_readonly_numba_cache,
 )
 from models.errors import InvalidInput, NextwordError
 
@@ -105,7 +104,6 @@ def main() -> None:
     protect_streams()
     limit_openmp_spinning()
     limit_blas_threads()
-    link_readonly_numba_cache()
     sys.exit(run(sys.argv[1:]))
 
 

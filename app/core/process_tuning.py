@@ -1,20 +1,16 @@
-"""Tricks of the process, in one place: garbage collection, OpenMP, BLAS, Numba, logging.
+"""Tricks of the process, in one place: garbage collection, OpenMP, BLAS, logging.
 
 Each function says what it replaces and what it gains. None changes what the service answers.
 """
 
 from __future__ import annotations
 
-import atexit
 import gc
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 
 GC_THRESHOLD = 20_000
@@ -79,20 +75,6 @@ def limit_blas_threads() -> None:
     neural cache multiplies matrices in NumPy. Gain: attention over 256 positions takes 3 ms, not 43, on two busy cores.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def link_readonly_numba_cache() -> None:
-    """Have Numba use links to the files of a read-only cache folder; must come before Numba is imported.
-
-    Numba refuses to read a cache folder that it may not write to, as in a container with a read-only file system. A
-    copy of its 9 MB would be made for every command.
-    """
-    folder = os.environ.get("NUMBA_CACHE_DIR")
-    if folder and Path(folder).is_dir() and not os.access(folder, os.W_OK):
-        links = tempfile.mkdtemp(prefix="nextword-numba-")
-        atexit.register(shutil.rmtree, links, ignore_errors=True)
-        shutil.copytree(Path(folder).resolve(), links, copy_function=os.symlink, dirs_exist_ok=True)
-        os.environ["NUMBA_CACHE_DIR"] = links
 
 
 def skip_unused_log_fields() -> None:

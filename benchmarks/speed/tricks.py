@@ -156,7 +156,7 @@ DOT = "models.neural.int8.dot_product"
 BEST = "instructions = best_instruction_set(features)"
 DECODING = ("decoding 1 row", "decoding 16 rows")
 TRICKS: Mapping[str, Trick] = {
-    "inlined parts": Trick("models.kernels.jit", '"_nrt": False, "forceinline": True}', '"_nrt": False}', ("scoring",)),
+    "inlined parts": Trick("models.kernels.jit", ", forceinline=True", "", ("scoring",)),
     "no branch": Trick(
         "models.ngram.query",
         "        positions[size] = t  # overwritten unless `size` grows",

@@ -12,13 +12,13 @@ from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from models.composite.base import Composite
 from models.composite.config import CacheConfig
 from models.composite.token_window import EMPTY_SLOT, empty_window, mask_leading_eos, mix_logprobs, slide_window
 from models.errors import InvalidInput
+from models.kernels.jit import compiled
 from models.language_model import LanguageModel
 from models.model import Floats, Lengths, TokenIds
 from models.state import State
@@ -125,7 +125,7 @@ def _follows_last_token(remembered: TokenIds) -> NDArray[np.bool_]:
     return follows
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _cache_shares(
     read: TokenIds, tokens: TokenIds, weights: tuple[float, float], results: tuple[Floats, Floats]
 ) -> None:

@@ -1,23 +1,26 @@
-"""Compiling with Numba: decorators, and LLVM instructions that Numba lacks.
+"""Compiled loops: decorators, and instructions that Numba lacks.
 
 Decorators: `compiled` for loops that Python calls, `inlined` for small parts of them, `subroutine` for what only other
 compiled functions call. Everything else here is called from compiled functions.
+
+Numba compiles a loop when it is first called with arguments of some types; the machine code is kept in a file
+(`code_cache`) and loaded from there by the next process, which imports neither Numba nor LLVM: those are half a second
+and 120 MB, and reading their own cache takes as long again. See `CompiledFunction`.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from inspect import Signature, signature
+from functools import cached_property, update_wrapper
+from importlib import import_module
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from llvmlite.ir import IRBuilder, Value  # type: ignore[import-untyped]
-from numba import njit, types
-from numba.core.cpu import CPUContext
-from numba.extending import intrinsic
-from numba.np.numpy_support import carray
 from numpy.typing import NDArray
+
+from models.kernels.native import code_cache, machine_code
+from models.kernels.native.fingerprint import fingerprint_of, source_of
 
 Int: TypeAlias = "int | np.int64"
 """A whole number: an int where Python calls, an int64 in compiled code."""
@@ -26,19 +29,99 @@ Floats: TypeAlias = NDArray[np.float32]
 Bytes: TypeAlias = NDArray[np.uint8]
 """Numbers from 0 to 255, or raw memory."""
 
-_INT64 = ir.IntType(64)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Scalar = TypeVar("_Scalar", bound=np.generic)
+compiling = threading.RLock()
+"""Held while a loop is compiled or loaded: Numba compiles one at a time."""
+
+
+class CompiledFunction:
+    """A function that Numba compiles for the types of its arguments, called from Python or from others.
+
+    From Python, `_entry` is called: a function in machine code that takes the arguments if they have the types that it
+    was compiled for, and otherwise calls the entry before it. The first one is `_specialize`, which adds another.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        """`options` are those of `numba.njit`."""
+        update_wrapper(self, function)
+        self.function = function
+        self.options = options
+        self.specializations: list[str] = []
+        """Types of arguments, as `code_cache.describe` writes them, that there is machine code for."""
+        self._entry: Callable[..., Any] = self._specialize
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the function, in machine code."""
+        return self._entry(*args)
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """The function as Numba has it."""
+        options = dict(self.options)
+        if not machine_code.IS_SUPPORTED and "nogil" in options:
+            options["cache"] = True
+        return import_module("numba").njit(**options)(self.function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba asks for the type of anything that a compiled function mentions."""
+        return self.dispatcher._numba_type_
+
+    def __fingerprint__(self) -> object:
+        """Return what the machine code depends on, see `fingerprint_of`."""
+        return self.function, sorted(self.options)
+
+    def _specialize(self, *args: Any) -> Any:
+        """Add an entry for the types of `args`, and call it."""
+        types, known = code_cache.describe(args), len(self.specializations)
+        if types is None or not machine_code.IS_SUPPORTED:
+            return self.dispatcher(*args)
+        with compiling:
+            if len(self.specializations) == known:  # or else another thread has just added an entry
+                if types in self.specializations:  # but not accepted: a number beyond 64 bits
+                    return self.dispatcher(*args)
+                code = self._machine_code(args, types)
+                self._entry = machine_code.python_function(code, self._entry) if code else self.dispatcher
+                self.specializations.append(types)
+        return self._entry(*args)
+
+    def _machine_code(self, args: tuple[Any, ...], types: str) -> machine_code.MachineCode | None:
+        return code_cache.fetch(self.function, types, lambda: fingerprint_of(self), lambda: self._build(args))
+
+    def _build(self, args: tuple[Any, ...]) -> machine_code.MachineCode | None:
+        from models.kernels.native.build import build_python_entry
+
+        return build_python_entry(self.dispatcher, args)
+
+
+class NumbaObject:
+    """An object that compiled functions mention, imported when they are compiled."""
+
+    def __init__(self, make: Callable[[], Any], dependency: object) -> None:
+        """`dependency` is what `fingerprint_of` takes in place of the object that `make` returns."""
+        self._make, self._dependency = make, dependency
+
+    @cached_property
+    def _numba_type_(self) -> Any:
+        from numba.core.registry import cpu_target
+
+        made, context = self._make(), cpu_target.typing_context
+        context.refresh()  # in case that it has just been defined
+        return context.resolve_value_type(made)
+
+    def __fingerprint__(self) -> object:
+        return self._dependency
 
 
 def compiled(loop: _Function) -> _Function:
-    """Compile a loop that Python calls; it runs without the GIL and is kept in Numba's cache folder.
+    """Compile a loop that Python calls; it runs without the GIL, and its machine code is kept.
 
     The loop must not allocate, because arrays are not reference-counted in it: Numba does not see that counting them at
-    every call from one loop to another is needless, and it took four fifths of the time. Bounds are not checked.
+    every call from one loop to another is needless, and it took four fifths of the time. Bounds are not checked. It is
+    called with positional arguments: numbers, arrays in C order, and tuples of those.
     """
-    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False}  # the last is not in Numba's type stubs
-    return cast("_Function", njit(**options)(loop))
+    return cast("_Function", CompiledFunction(loop, nogil=True, _nrt=False))
 
 
 def inlined(part: _Function) -> _Function:
@@ -47,8 +130,7 @@ def inlined(part: _Function) -> _Function:
     A call would pass arrays field by field: with calls, scoring a text by an n-gram model takes 6 % longer
     (`benchmarks.speed.tricks`).
     """
-    options: dict[str, Any] = {"nogil": True, "cache": True, "_nrt": False, "forceinline": True}
-    return cast("_Function", njit(**options)(part))
+    return cast("_Function", CompiledFunction(part, nogil=True, _nrt=False, forceinline=True))
 
 
 def subroutine(part: _Function) -> _Function:
@@ -57,101 +139,81 @@ def subroutine(part: _Function) -> _Function:
     A division by zero gives infinity or NaN, as in NumPy; a check at every division would keep the compiler from
     making vector instructions.
     """
-    return cast("_Function", njit(error_model="numpy")(part))
+    return cast("_Function", CompiledFunction(part, error_model="numpy"))
 
 
-def llvm_intrinsic(result: types.Type, *arguments: types.Type) -> Callable[[Callable[..., Value]], Callable[..., Any]]:
-    """Make a function that compiled functions can call from one that emits its LLVM code.
+def instruction(home: str, result: str = "int64") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have the LLVM code of a function of int64 numbers emitted by the function of its name in module `home`.
 
-    The decorated function is given Numba's context, LLVM's builder and the values of the arguments, and returns the
-    value of the result. `result` and `arguments` are their types.
+    That function is given Numba's context, LLVM's builder and the values of the arguments, and returns the value of the
+    result. `result` is the name of its type in Numba. The module is imported when a loop that needs it is compiled.
     """
 
-    def decorate(generate: Callable[..., Value]) -> Callable[..., Any]:
-        def declare(*_: object) -> tuple[Any, Callable[..., Value]]:
-            return result(*arguments), lambda context, builder, _, values: generate(context, builder, *values)
+    def decorate(declared: Callable[..., Any]) -> Callable[..., Any]:
+        def make() -> Any:
+            emit = getattr(import_module(home), declared.__name__)
+            return import_module("models.kernels.native.build").make_intrinsic(declared, emit, result)
 
-        # Numba counts the parameters after the first one; those of `generate` after `builder` are the same.
-        declare.__signature__ = Signature(list(signature(generate).parameters.values())[1:])  # type: ignore[attr-defined]
-        return cast("Callable[..., Any]", intrinsic(declare))
+        return cast("Callable[..., Any]", NumbaObject(make, (source_of(home), declared.__name__, result)))
 
     return decorate
 
 
-@llvm_intrinsic(types.voidptr, types.int64)
-def pointer(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
+INSTRUCTIONS = "models.kernels.native.instructions"
+"""Home of the code of instructions that have nothing to do with any one model."""
+_carray: Any = NumbaObject(lambda: import_module("numba").carray, "numba.carray")
+
+
+@instruction(INSTRUCTIONS, "voidptr")
+def pointer(address: int) -> Any:
     """Convert an address to a pointer."""
-    del context
-    return builder.inttoptr(address, ir.IntType(8).as_pointer())
 
 
 @subroutine
 def array_at(address: int, shape: int | tuple[int, ...], dtype: type[_Scalar] | np.dtype[_Scalar]) -> NDArray[_Scalar]:
     """View the memory at an address as an array, in C order."""
-    return carray(pointer(address), shape, dtype)
+    return _carray(pointer(address), shape, dtype)  # type: ignore[no-any-return]
 
 
-@llvm_intrinsic(types.int32, types.int64)
-def call_c_function(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
+@instruction(INSTRUCTIONS, "int32")
+def call_c_function(address: int) -> int:
     """Call the C function without arguments at an address; returns its int, arbitrary if it returns none."""
-    del context
-    return builder.call(builder.inttoptr(address, ir.FunctionType(ir.IntType(32), []).as_pointer()), [])
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.int64, types.int64, types.int64)
-def atomic_add(context: CPUContext, builder: IRBuilder, address: Value, number: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def atomic_add(address: int, number: int) -> int:
     """Add to the int64 at an address in one step for all other threads; return its value before."""
-    del context
-    return builder.atomic_rmw("add", _int64_at(builder, address), number, "acq_rel")
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.int64, types.int64)
-def atomic_load(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def atomic_load(address: int) -> int:
     """Read the int64 at an address, which other threads change by `atomic_add` and `compare_and_swap`.
 
     Everything that they wrote before such a change can be read afterwards.
     """
-    del context
-    return builder.load_atomic(_int64_at(builder, address), "acquire", 8)
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.boolean, types.int64, types.int64, types.int64)
-def compare_and_swap(context: CPUContext, builder: IRBuilder, address: Value, expected: Value, number: Value) -> Value:
+@instruction(INSTRUCTIONS, "boolean")
+def compare_and_swap(address: int, expected: int, number: int) -> bool:
     """Set the int64 at an address to `number` if it is `expected`; return whether it was."""
-    del context
-    return builder.extract_value(
-        builder.cmpxchg(_int64_at(builder, address), expected, number, "acq_rel", "acquire"), 1
-    )
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.int64, types.int64)
-def load_int64(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def load_int64(address: int) -> int:
     """Read the eight bytes at an address, which need not be aligned."""
-    del context
-    return builder.load(_int64_at(builder, address), align=1)
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.int64, types.int64)
-def count_trailing_zeros(context: CPUContext, builder: IRBuilder, number: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def count_trailing_zeros(number: int) -> int:
     """Count the lowest bits that are 0 of a number other than 0."""
-    del context
-    return builder.cttz(number, ir.IntType(1)(1))
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.void, types.int64)
-def prefetch(context: CPUContext, builder: IRBuilder, address: Value) -> Value:
+@instruction(INSTRUCTIONS, "void")
+def prefetch(address: int) -> None:
     """Ask for the cache line at an address that will soon be read; an invalid address does no harm."""
-    emit_prefetch(builder, address)
-    return context.get_dummy_value()  # type: ignore[no-untyped-call]
-
-
-def emit_prefetch(builder: IRBuilder, address: Value, cache_level: int = 1) -> None:
-    """Append the code of `prefetch` to that of another intrinsic; the line is to come up to this cache."""
-    place, integer = ir.IntType(8).as_pointer(), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [place, integer, integer, integer])
-    function = builder.module.declare_intrinsic("llvm.prefetch", [place], kind)
-    builder.call(function, [builder.inttoptr(address, place), integer(0), integer(4 - cache_level), integer(1)])
-
-
-def _int64_at(builder: IRBuilder, address: Value) -> Value:
-    return builder.inttoptr(address, _INT64.as_pointer())

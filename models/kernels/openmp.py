@@ -12,17 +12,19 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, get_type_hints
 
 import numpy as np
-from numba import cfunc, types
 from numpy.typing import NDArray
 
-from models.kernels import gil
+from models.kernels import gil, jit
 from models.kernels.jit import atomic_add, atomic_load, call_c_function, compare_and_swap, subroutine
+from models.kernels.native import code_cache, machine_code
+from models.kernels.native.fingerprint import fingerprint_of
 from models.kernels.workspace import CACHE_LINE
 from models.threads import thread_count
 
@@ -31,6 +33,9 @@ _SPINS = 2_000
 _COST_PER_THREAD = 200_000
 """Multiply-adds, some microseconds of them, for which waking another thread is worth its while."""
 
+_C_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+_kept: list[object] = []
+"""What the entry functions need that Numba has compiled."""
 _Args = TypeVar("_Args")
 EntryFunction: TypeAlias = Callable[[int], None]
 """A function, compiled at its first use, of the address of a record of `task_record`."""
@@ -101,9 +106,9 @@ def run_parallel(function: EntryFunction, args: NamedTuple, cost: int) -> None:
     task[0] = 0, 0, Team(address, address + CACHE_LINE, threads, yield_thread, gil.request_flag_address()), args
     gil.before_release()
     if runtime is None or threads == 1:
-        entry.ctypes(address)
+        entry(address)
     else:
-        runtime.parallel(entry.address, address, threads, 0)
+        runtime.parallel(entry, address, threads, 0)
     gil.after_acquire()
 
 
@@ -171,7 +176,22 @@ class OpenMPRuntime:
 
 @cache
 def _compile_entry(function: EntryFunction) -> Any:
-    return cfunc(types.void(types.int64), error_model="numpy", cache=True)(function)
+    """Return an entry function as a C function, of ctypes."""
+    with jit.compiling:
+        if machine_code.IS_SUPPORTED:
+            code = code_cache.fetch(function, "entry", partial(fingerprint_of, function), partial(_build, function))
+            if code is not None:
+                return _C_FUNCTION(machine_code.load(code))
+        numba = import_module("numba")
+        compiled = numba.cfunc(numba.types.void(numba.types.int64), error_model="numpy", cache=True)(function)
+        _kept.append(compiled)
+        return compiled.ctypes
+
+
+def _build(function: EntryFunction) -> machine_code.MachineCode | None:
+    from models.kernels.native.build import build_c_entry
+
+    return build_c_entry(function)
 
 
 @cache

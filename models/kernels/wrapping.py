@@ -6,29 +6,22 @@ whatever an overflow would need: a loop that drew random numbers by such a produ
 
 from __future__ import annotations
 
-from llvmlite.ir import IRBuilder, Value  # type: ignore[import-untyped]
-from numba import types
-from numba.core.cpu import CPUContext
-
-from models.kernels.jit import llvm_intrinsic
+from models.kernels.jit import INSTRUCTIONS, instruction
 
 
-@llvm_intrinsic(types.int64, types.int64, types.int64)
-def wrapping_add(context: CPUContext, builder: IRBuilder, a: Value, b: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def wrapping_add(a: int, b: int) -> int:
     """Return the lowest 64 bits of a sum, as a signed number."""
-    del context
-    return builder.add(a, b)
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.int64, types.int64, types.int64)
-def wrapping_subtract(context: CPUContext, builder: IRBuilder, a: Value, b: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def wrapping_subtract(a: int, b: int) -> int:
     """Return the lowest 64 bits of a difference, as a signed number."""
-    del context
-    return builder.sub(a, b)
+    raise NotImplementedError
 
 
-@llvm_intrinsic(types.int64, types.int64, types.int64)
-def wrapping_multiply(context: CPUContext, builder: IRBuilder, a: Value, b: Value) -> Value:
+@instruction(INSTRUCTIONS)
+def wrapping_multiply(a: int, b: int) -> int:
     """Return the lowest 64 bits of a product, as a signed number."""
-    del context
-    return builder.mul(a, b)
+    raise NotImplementedError

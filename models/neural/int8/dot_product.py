@@ -1,9 +1,10 @@
 """Dot products of bytes in the widest instructions of the processor: the inner loop of int8 products.
 
-`multiply_panel` is called from compiled functions; it multiplies rows by a panel, 32 rows of a matrix. Bytes of rows
-are 0 to 127 and those of a matrix -63 to 63, so that nothing saturates and every processor finds the same sums.
-Without an instruction for four products at a time (VNNI), two products are added in 16 bits, two such pairs again (at
-most 4 * 127 * 63 = 32,004, which fits), and only then neighbours in 32 bits.
+`multiply_panel` emits the LLVM code of the function of that name in `panel`, which compiled functions call; it is
+imported only when one is compiled. Bytes of rows are 0 to 127 and those of a matrix -63 to 63, so that nothing
+saturates and every processor finds the same sums. Without an instruction for four products at a time (VNNI), two
+products are added in 16 bits, two such pairs again (at most 4 * 127 * 63 = 32,004, which fits), and only then
+neighbours in 32 bits.
 """
 
 from __future__ import annotations
@@ -14,19 +15,13 @@ from typing import NamedTuple, TypeAlias
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from llvmlite.ir import IRBuilder, Value  # type: ignore[import-untyped]
-from numba import types
 from numba.core import cgutils
 from numba.core.cpu import CPUContext
 
-from models.kernels.jit import emit_prefetch, llvm_intrinsic, subroutine
+from models.kernels.native.instructions import emit_prefetch
 from models.kernels.workspace import CACHE_LINE
+from models.neural.int8.panel import BYTES_PER_LANE, FACTORS_PER_STEP, PANEL_OUTPUTS
 
-PANEL_OUTPUTS = 32
-"""Rows of a matrix in one panel: how many sums one call makes for each row of bytes."""
-FACTORS_PER_STEP = 8
-"""Factors of each sum that one step of the loop reads; rows are padded with zeros to a multiple."""
-BYTES_PER_LANE = 4
-"""Neighbouring factors of one sum that lie together: bytes of one 32-bit lane."""
 _PREFETCHING_ROWS = FACTORS_PER_STEP * PANEL_OUTPUTS // CACHE_LINE
 """Rows that are multiplied while the next panel comes from memory, each asking for its share of the cache lines."""
 
@@ -74,29 +69,12 @@ class DotArgs(NamedTuple):
     64 decode steps of one row take 15.9 ms instead of 17.2, those of 16 rows as long (`benchmarks.speed.tricks`)."""
 
 
-@llvm_intrinsic(types.void, *[types.int64] * len(DotArgs._fields))
-def multiply_panel(
-    context: CPUContext, builder: IRBuilder, rows: Value, scales: Value, count: Value, panel: Value,
-    steps: Value, results: Value, result_stride: Value, next_panel: Value,
-) -> Value:  # fmt: skip
-    """Multiply rows of bytes by a panel; the arguments are those of `DotArgs`.
-
-    Writes (sum of products - offset) * (scale of the row * scale of the matrix row) + bias.
-    """
+def multiply_panel(context: CPUContext, builder: IRBuilder, *args: Value) -> Value:
+    """Emit the code of `panel.multiply_panel` for this processor; `args` are those of DotArgs."""
     _, _, features = context.codegen().magic_tuple()  # type: ignore[no-untyped-call]
     instructions = best_instruction_set(features)
-    args = DotArgs(rows, scales, count, panel, steps, results, result_stride, next_panel)
-    emit_multiply_panel(instructions, builder, args)
+    emit_multiply_panel(instructions, builder, DotArgs(*args))
     return context.get_dummy_value()  # type: ignore[no-untyped-call]
-
-
-@subroutine
-def panel_bytes(factors: int) -> int:
-    """Return the size of a panel in bytes for rows of `factors` bytes, a multiple of 8.
-
-    Each matrix row has three numbers of four bytes beside its factors.
-    """
-    return PANEL_OUTPUTS * (factors + 3 * 4)
 
 
 def best_instruction_set(features: str) -> InstructionSet:

@@ -18,7 +18,7 @@ from models.kernels.gil import request_gil
 from models.kernels.jit import Bytes, Floats, array_at, subroutine
 from models.kernels.openmp import Team, parallel_for, record_dtype, task_record
 from models.neural.int8.cells import cell_step
-from models.neural.int8.dot_product import FACTORS_PER_STEP, PANEL_OUTPUTS, multiply_panel, panel_bytes
+from models.neural.int8.panel import FACTORS_PER_STEP, PANEL_OUTPUTS, multiply_panel, panel_bytes
 
 ZERO_POINT = 64
 """The byte of a row that stands for 0; 1 to 127 stand for -63 to 63 times a scale. A matrix's have a sign instead."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from models.errors import InvalidInput
 from models.kernels.workspace import address_of
 from models.model import Floats
-from models.neural.int8.dot_product import BYTES_PER_LANE, FACTORS_PER_STEP, PANEL_OUTPUTS
 from models.neural.int8.forward import ZERO_POINT, MatrixArgs
+from models.neural.int8.panel import BYTES_PER_LANE, FACTORS_PER_STEP, PANEL_OUTPUTS
 
 _SMALLEST_SCALE = np.float32(1e-30)
 """Rows of a matrix with a smaller scale are zero."""

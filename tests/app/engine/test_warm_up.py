@@ -43,11 +43,11 @@ def test_warm_up_reads_the_counts_of_an_ngram_model_and_finds_out_altered_ones(t
 def test_warm_up_compiles_all_loops_of_a_short_question(tmp_path: Path) -> None:
     loaded = load(publish(tmp_path, "model", ngram()).path)
     warm_up(loaded)
-    loops: list[Any] = [top_k.topk, query.advance, query.score]  # as Numba has them
-    known = [list(loop.signatures) for loop in loops]
+    loops: list[Any] = [top_k.topk, query.advance, query.score]
+    known = [list(loop.specializations) for loop in loops]
     run_to_completion(next_tokens(loaded.model, loaded.tokenizer, ["the cat"], NextTokenQuery(top_k=3)))
     run_to_completion(score_texts(loaded.model, loaded.tokenizer, ["the cat"], context="a"))
-    assert [list(loop.signatures) for loop in loops] == known
+    assert [list(loop.specializations) for loop in loops] == known
     assert all(known)
 
 

@@ -7,16 +7,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from models.neural.int8 import dot_product
-from models.neural.int8.dot_product import (
-    BYTES_PER_LANE,
-    FACTORS_PER_STEP,
-    INSTRUCTION_SETS,
-    PANEL_OUTPUTS,
-    DotArgs,
-    emit_multiply_panel,
-    multiply_panel,
-    panel_bytes,
-)
+from models.neural.int8.dot_product import INSTRUCTION_SETS, DotArgs, emit_multiply_panel
+from models.neural.int8.panel import BYTES_PER_LANE, FACTORS_PER_STEP, PANEL_OUTPUTS, multiply_panel, panel_bytes
 
 HERE = binding.get_host_cpu_features()
 

@@ -1,0 +1,92 @@
+"""Files of machine code: found again, renewed with the function, not trusted when damaged."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.kernels.native import code_cache
+from models.kernels.native.code_cache import describe, fetch
+from models.kernels.native.machine_code import ITSELF, MachineCode, Relocation
+
+CODE = MachineCode(b"\x01\x02\n\x03", [Relocation(1, ITSELF, 2), Relocation(2, "malloc", 0)], 1)
+
+
+def double():
+    """A function to be compiled."""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(code_cache, "_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def found(fingerprint: str = "a", made: MachineCode | None = CODE) -> tuple[MachineCode | None, bool]:
+    """Return what is fetched, and whether it had to be built."""
+    built = []
+    code = fetch(double, "(int)", lambda: fingerprint, lambda: built.append(1) or made)
+    return code, bool(built)
+
+
+def test_fetch_builds_once(folder):
+    assert found() == (CODE, True)
+    assert found() == (CODE, False)
+
+
+def test_fetch_replaces_the_file_of_a_function_that_has_changed(folder):
+    found("a")
+    assert found("b") == (CODE, True)
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}\n", b"nonsense", b"[1]\nx"])
+def test_fetch_builds_anew_where_the_file_is_damaged(folder, damage):
+    found()
+    (file,) = folder.iterdir()
+    file.write_bytes(damage)
+    assert found() == (CODE, True)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"?")
+    assert found() == (CODE, True)
+
+
+def test_fetch_keeps_nothing_in_a_folder_that_cannot_be_written_to(folder, monkeypatch):
+    monkeypatch.setattr(code_cache, "_folder", lambda: folder / "file" / "inside")
+    (folder / "file").touch()
+    assert found() == (CODE, True)
+    assert found() == (CODE, True)
+
+
+def test_fetch_of_what_cannot_be_compiled_is_none(folder):
+    assert found(made=None) == (None, True)
+    assert list(folder.iterdir()) == []
+
+
+def test_describe_tells_types_apart():
+    arrays = [np.zeros(2), np.zeros(2, np.float32), np.zeros((2, 2)), np.zeros(2, [("a", np.int64)])]
+    values = [*arrays, 1, 1.0, True, None, np.int32(1), (1, 2), (1, 2.0), ()]
+    assert len({describe(value) for value in values}) == len(values)
+
+
+@pytest.mark.parametrize("value", [np.zeros(4)[::2], np.zeros(2, ">i8"), "text", [1], (1, "text"), np.ma.zeros(2)])
+def test_describe_is_none_for_what_machine_code_does_not_take(value):
+    assert describe(value) is None
+
+
+def test_loops_in_files_are_run_without_numba(tmp_path):
+    program = (
+        "import sys; import numpy as np; from models.kernels.best import best_of_rows\n"
+        "print(best_of_rows(np.array([[1, 3, 2]], np.float32), 1)[1].item(), 'numba' in sys.modules)"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def printed() -> str:
+        return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True).stdout
+
+    assert printed() == b"1 True\n"
+    assert printed() == b"1 False\n"
+    assert all(file.suffix == ".loop" for file in Path(tmp_path).iterdir())
