@@ -1,8 +1,9 @@
-"""Perplexity that an hour of two cores buys: an LSTM, Kneser-Ney, caches and their mixtures.
+"""Perplexity that an hour of two cores buys: an LSTM, dynamic or not, Kneser-Ney, caches and their mixtures.
 
 python -m benchmarks.quality.ptb TRAIN VALID [--test FILE]. The text comes tokenized, a line a sentence. The weights of
 mixtures are fitted by expectation maximisation to VALID, and perplexity is measured there and on FILE with the state
-carried across lines. Caches adapt to the text that they are measured on. Costs are CPU-seconds of the whole process.
+carried across lines. Caches and dynamic evaluation adapt to the text that they are measured on. Costs are CPU-seconds
+of the whole process.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from app.cli.progress_bar import ProgressBar, drive
 from app.core.container_limits import cpu_quota
 from models.composite.cache import CacheModel
-from models.composite.config import CacheConfig, NeuralCacheConfig
+from models.composite.config import CacheConfig, DynamicConfig, NeuralCacheConfig
+from models.composite.dynamic_evaluation import DynamicModel
 from models.composite.mixture_weights import fit_weights, score_by_member
 from models.composite.neural_cache import NeuralCacheModel
 from models.data.bptt_batches import TokenIds
@@ -45,6 +47,7 @@ TRAINING = TrainingConfig(
     output_dropout=0.4, word_dropout=0.05, weight_drop=0.2, sampled_words=768,
 )  # fmt: skip
 WINDOW, NEURAL_WINDOW, THETA = 500, 2000, 0.3
+DYNAMIC = DynamicConfig("rms", 1e-3)
 MIXTURES = (
     ("LSTM",),
     ("Kneser-Ney",),
@@ -53,6 +56,8 @@ MIXTURES = (
     ("LSTM", "Kneser-Ney", "unigram cache", "bigram cache"),
     ("LSTM", "neural cache"),
     ("LSTM", "Kneser-Ney", "unigram cache", "bigram cache", "neural cache"),
+    ("dynamic LSTM",),
+    ("LSTM", "dynamic LSTM", "Kneser-Ney", "unigram cache", "bigram cache", "neural cache"),
 )
 Scores = dict[str, NDArray[np.float32]]
 
@@ -65,6 +70,7 @@ def members(lstm: RecurrentModel, ngram: NgramModel) -> dict[str, LanguageModel]
         "unigram cache": CacheModel(CacheConfig(WINDOW, 1.0), ngram),
         "bigram cache": CacheModel(CacheConfig(WINDOW, 0.0, 1.0), ngram),
         "neural cache": NeuralCacheModel(NeuralCacheConfig(NEURAL_WINDOW, 1.0, THETA), lstm),
+        "dynamic LSTM": DynamicModel(DYNAMIC, lstm),
     }
 
 

@@ -68,9 +68,11 @@ class Scratch:
             yield slice(begin, min(begin + rows, size))
             self.trim()
 
-    def trim(self) -> None:
-        """Let go of what was touched of the arrays in files, if the process is above its budget."""
-        if self.memory is not None and resident_bytes(unknown=self.memory) > self.memory - _RESERVE_BYTES:
+    def trim(self, needed: int = 0) -> None:
+        """Let go of what was touched of the arrays in files, if the budget has no room for `needed` bytes more."""
+        if self.memory is None:
+            return
+        if resident_bytes(unknown=self.memory) > self.memory - max(needed, _RESERVE_BYTES):
             self._let_go()
 
     def _let_go(self) -> None:

@@ -1,6 +1,7 @@
 """Work is done once for each item and comes back in order, whatever the number of threads; cuts leave nothing out."""
 
 import threading
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -71,3 +72,12 @@ def test_context_ranges_hold_each_context_once(longest: int) -> None:
     ranges = list(context_ranges(begins))
     assert [i for begin, end in ranges for i in range(begin, end)] == list(range(len(sizes)))
     assert all(begins[end] - begins[begin] <= ROWS_PER_SLICE + longest for begin, end in ranges)
+
+
+def test_context_ranges_copies_nothing_of_the_contexts():
+    begins = np.arange(0, 4_000_000, dtype=np.int32)
+    tracemalloc.start()
+    context_ranges(begins)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < begins.nbytes / 10
