@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -26,10 +27,12 @@ def find_ray_python() -> str | None:
 
 
 class RayNodes:
-    """Nodes of a simulated cluster."""
+    """Nodes of a simulated cluster, of one processor or more each."""
 
-    def __init__(self, python: str, count: int) -> None:
-        command = [python, "-m", "benchmarks.scale._ray_nodes", str(count)]
+    def __init__(self, python: str, count: int, processors: int = 1, patience: float = 600.0) -> None:
+        """Start the nodes; each command is waited for no longer than `patience` seconds."""
+        self._patience = patience
+        command = [python, "-m", "benchmarks.scale._ray_nodes", str(count), str(processors)]
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 closed by `close`
         self._process = subprocess.Popen(
             command,
@@ -38,29 +41,44 @@ class RayNodes:
             stderr=self._log,
             text=True,
             env={**os.environ, **CODE},
+            start_new_session=True,
         )
         self.address = self._answer()
 
     def kill_one(self) -> None:
         """End a node and its processes at once, and wait until another has taken its place."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("kill\n")
-        self._process.stdin.flush()
-        self._answer()
+        self._tell("kill")
+
+    def add_one(self) -> None:
+        """Add a node, and wait until it is there."""
+        self._tell("add")
 
     def close(self) -> None:
         """End all nodes."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
         with self._log, self._process:  # closes the pipes, and waits
             pass
 
+    def _tell(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        self._answer()
+
     def _answer(self) -> str:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
+        has_answer = select.select([self._process.stdout], [], [], self._patience)[0]
+        line = self._process.stdout.readline().strip() if has_answer else ""
         if not line:
             self._log.seek(0)
             end = self._log.read()[-2000:]
             self.close()
-            raise RuntimeError(f"the simulated cluster has ended: {end}")
+            raise RuntimeError(f"the simulated cluster has ended, or has not started in time: {end}")
         return line
 
 

@@ -1,8 +1,8 @@
-"""Simulated Ray cluster on this machine: `python -m benchmarks.scale._ray_nodes NODES`.
+"""Simulated Ray cluster on this machine: `python -m benchmarks.scale._ray_nodes NODES [PROCESSORS]`.
 
-Needs a Python that has Ray. Starts a head that does no jobs and so many nodes of one processor, prints the cluster's
-address, and then reads commands: `kill` ends a node and all of its processes at once and puts another in its place; end
-of input ends all.
+Needs a Python that has Ray. Starts a head that does no jobs and so many nodes of one processor, or as many as they say,
+prints the cluster's address, and then reads commands: `kill` ends a node and all of its processes at once and puts
+another in its place, `add` adds one; end of input ends all.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ def main() -> None:
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_gcs_server_port_wait_time_s="120")
     cluster = Cluster()
     add_node(cluster, num_cpus=0, include_dashboard=False)
-    nodes = [add_node(cluster, num_cpus=1, memory=NODE_BYTES) for _ in range(int(sys.argv[1]))]
+    processors = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    nodes = [add_node(cluster, num_cpus=processors, memory=NODE_BYTES) for _ in range(int(sys.argv[1]))]
     print(cluster.address, flush=True)
-    for _ in sys.stdin:
-        cluster.remove_node(nodes.pop(random.randrange(len(nodes))), allow_graceful=False)
-        nodes.append(add_node(cluster, num_cpus=1, memory=NODE_BYTES))
+    for command in sys.stdin:
+        if command.strip() == "kill":
+            cluster.remove_node(nodes.pop(random.randrange(len(nodes))), allow_graceful=False)
+        nodes.append(add_node(cluster, num_cpus=processors, memory=NODE_BYTES))
         print("another", flush=True)
     cluster.shutdown()
 

@@ -30,7 +30,7 @@ def filter_dataset(
     actors: int = 1,
     batch_size: int = BATCH_RECORDS,
 ) -> Dataset:
-    """Return the records that the filter keeps, with their `scores`; of a filter without a rule, all of them.
+    """Return the records that the filter keeps, with their `scores`; without a rule, all of them.
 
     So many `actors` of one processor each do it, once the dataset is read. A record whose text is missing or cannot be
     scored has an `error` among its scores where there is no rule, and is dropped where there is one.

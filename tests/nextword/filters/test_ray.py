@@ -1,4 +1,4 @@
-"""Dataset of Ray Data with a filter of ours, read by Ray, beside `nextword select` of the same records.
+"""Dataset of Ray Data with a filter of ours, beside `nextword select` of the same records.
 
 It needs `ray[data]`: in this environment, or in that of the Python that the variable NEXTWORD_RAY_PYTHON names, as its
 dependencies are many.
