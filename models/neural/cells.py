@@ -1,8 +1,8 @@
 """Layers of a network in NumPy, a token at a time, with the gates that fused kernels do not return.
 
-`read_tokens` follows one sequence through all layers, `zero_step` makes the step on a zero input vector. Both compute
-in float32 from the stored weights, whatever precision the model serves in, and load neither PyTorch nor Numba.
-Equations as in `models.neural.network`.
+`read_tokens` follows one sequence through all layers, `zero_step` makes the step on a zero input vector, and
+`make_steps` has the steps of several sequences at once. All compute in float32 from the stored weights, whatever
+precision the model serves in, and load neither PyTorch nor Numba. Equations as in `models.neural.network`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ Vectors: TypeAlias = tuple[Floats, ...]
 """Vectors of one layer, the hidden one [H] first, or of all layers [1, L, H] each, as a one-row state has them."""
 Weights: TypeAlias = Mapping[str, NDArray[Any]]
 """Tensors by name, as a checkpoint has them."""
+
+Step: TypeAlias = Callable[[Floats, Vectors], tuple[Vectors, Vectors]]
+"""Reads an input vector [I], or one for each row [B, I], from a layer's vectors; returns those after it, and gates."""
 
 GATES: dict[NetworkKind, tuple[str, ...]] = {
     "lstm": ("input", "forget", "output"),
@@ -52,12 +55,18 @@ def zero_step(config: RecurrentConfig, weights: Weights) -> Vectors:
     return tuple(np.stack(vectors)[None] for vectors in zip(*layers, strict=True))
 
 
+def make_steps(config: RecurrentConfig, weights: Weights) -> list[Step]:
+    """Return the step of each layer."""
+    names = _WEIGHT_NAMES[config.kind == "feedforward"]
+    layers = ({name: _float32(weights[f"layers.{i}.{name}"]) for name in names} for i in range(config.layers))
+    return [_make_step(config, own) for own in layers]
+
+
 def _read_inputs(config: RecurrentConfig, weights: Weights, state: Vectors, inputs: Floats) -> list[LayerReading]:
     """Read input vectors [T, E] from a one-row state."""
     readings = []
-    for i in range(config.layers):
-        own = {name: _float32(weights[f"layers.{i}.{name}"]) for name in _WEIGHT_NAMES[config.kind == "feedforward"]}
-        readings.append(_read_layer(config, own, tuple(vectors[0, i] for vectors in state), inputs))
+    for i, step in enumerate(make_steps(config, weights)):
+        readings.append(_read_layer(config, step, tuple(vectors[0, i] for vectors in state), inputs))
         inputs = np.array([vectors[0] for vectors in readings[-1].vectors])
     return readings
 
@@ -65,9 +74,8 @@ def _read_inputs(config: RecurrentConfig, weights: Weights, state: Vectors, inpu
 _WEIGHT_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh"), ("weight", "bias")
 
 
-def _read_layer(config: RecurrentConfig, weights: dict[str, Floats], vectors: Vectors, inputs: Floats) -> LayerReading:
+def _read_layer(config: RecurrentConfig, step: Step, vectors: Vectors, inputs: Floats) -> LayerReading:
     """Read input vectors [T, I] from vectors of one layer."""
-    step = _make_step(config, weights)
     after, gates = [], []
     for x in inputs:
         vectors, activations = step(x, vectors)
@@ -78,19 +86,15 @@ def _read_layer(config: RecurrentConfig, weights: dict[str, Floats], vectors: Ve
     return LayerReading(after, {name: columns[:, i] for i, name in enumerate(names)})
 
 
-_Step: TypeAlias = Callable[[Floats, Vectors], tuple[Vectors, Vectors]]
-"""Reads an input vector [I] from a layer's vectors; returns the vectors after it, and the gates."""
-
-
-def _make_step(config: RecurrentConfig, weights: dict[str, Floats]) -> _Step:
+def _make_step(config: RecurrentConfig, weights: dict[str, Floats]) -> Step:
     """Return the step of a layer."""
     nonlinearity = _NONLINEARITIES[config.nonlinearity]
     if config.kind == "feedforward":
         return lambda x, vectors: _feed_forward(nonlinearity, weights, x, vectors)
 
     def step(x: Floats, vectors: Vectors) -> tuple[Vectors, Vectors]:
-        from_input = weights["weight_ih"] @ x + weights["bias_ih"]
-        from_hidden = weights["weight_hh"] @ vectors[0] + weights["bias_hh"]
+        from_input = x @ weights["weight_ih"].T + weights["bias_ih"]
+        from_hidden = vectors[0] @ weights["weight_hh"].T + weights["bias_hh"]
         if config.kind == "rnn":
             return (nonlinearity(from_input + from_hidden),), ()
         return (_lstm if config.kind == "lstm" else _gru)(from_input, from_hidden, vectors)
@@ -99,14 +103,14 @@ def _make_step(config: RecurrentConfig, weights: dict[str, Floats]) -> _Step:
 
 
 def _lstm(from_input: Floats, from_hidden: Floats, vectors: Vectors) -> tuple[Vectors, Vectors]:
-    i, f, g, o = np.split(from_input + from_hidden, 4)
+    i, f, g, o = np.split(from_input + from_hidden, 4, -1)
     i, f, o = sigmoid(i), sigmoid(f), sigmoid(o)
     cell = f * vectors[1] + i * np.tanh(g)
     return (o * np.tanh(cell), cell), (i, f, o)
 
 
 def _gru(from_input: Floats, from_hidden: Floats, vectors: Vectors) -> tuple[Vectors, Vectors]:
-    (r, z, n), (reset, update, new) = np.split(from_input, 3), np.split(from_hidden, 3)
+    (r, z, n), (reset, update, new) = np.split(from_input, 3, -1), np.split(from_hidden, 3, -1)
     r, z = sigmoid(r + reset), sigmoid(z + update)
     return ((1 - z) * np.tanh(n + r * new) + z * vectors[0],), (r, z)
 
@@ -115,8 +119,8 @@ def _feed_forward(
     nonlinearity: Callable[[Floats], Floats], weights: dict[str, Floats], x: Floats, vectors: Vectors
 ) -> tuple[Vectors, Vectors]:
     """Read an input vector after those that the window still covers."""
-    window = np.concatenate([vectors[1], x])
-    return (nonlinearity(weights["weight"] @ window + weights["bias"]), window[len(x) :]), ()
+    window = np.concatenate([vectors[1], x], -1)
+    return (nonlinearity(window @ weights["weight"].T + weights["bias"]), window[..., x.shape[-1] :]), ()
 
 
 def sigmoid(x: Floats) -> Floats:

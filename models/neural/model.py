@@ -1,11 +1,12 @@
 """A recurrent network as a language model: states, scores in bounded memory, checkpoint.
 
-Everything here is NumPy. What multiplies the matrices is an `InferenceBackend`: PyTorch in float32, imported when the
-first such model is made, or compiled loops in int8 (`models.neural.int8`), which never import it.
+Everything here is NumPy. What multiplies the matrices is an `InferenceBackend`: NumPy and then PyTorch in float32, or
+compiled loops in int8 (`models.neural.int8`), which never import it.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol, Self, TypeAlias, cast
@@ -19,6 +20,7 @@ from models.model import Floats, Lengths, Tensors, TokenIds
 from models.neural.cells import zero_step
 from models.neural.config import LOGITS_PER_SLICE, RecurrentConfig
 from models.neural.explanation import explain_state, explain_tokens
+from models.neural.numpy_backend import FloatBackendInTime, make_float_backend
 from models.neural.tensors import check_tensor, stored_dtype
 from models.sequence_encoder import SequenceEncoder, Spelling
 from models.special_tokens import EOS
@@ -128,6 +130,11 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
         scores[inside] = self._log_likelihood(hidden[inside], tokens[inside])
         return scores
 
+    def warm_up(self) -> None:
+        """Import PyTorch now, where it computes, so that no request waits for it."""
+        if isinstance(self._backend, FloatBackendInTime):
+            self._backend.import_torch()
+
     def explain(self, state: State) -> dict[str, Any]:
         """Return norms of a one-row state's vectors, and shares of saturated units; see `explanation`."""
         return explain_state(self.architecture, as_arrays(state))
@@ -158,9 +165,8 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
 
     def _make_backend(self) -> InferenceBackend:
         """Return what computes with the weights; models of another precision override it."""
-        from models.neural.float_backend import FloatBackend  # imports PyTorch, which no other model needs
-
-        return FloatBackend(self.architecture, self._stored, self.vocabulary_size)
+        make = make_float_backend if "torch" in sys.modules else FloatBackendInTime
+        return make(self.architecture, self._stored, self.vocabulary_size)
 
     def _read(self, state: State, tokens: TokenIds, lengths: Lengths | None) -> tuple[Floats, StateArrays]:
         """Return outputs [B, T, H] (anything past `lengths`) and the state after."""

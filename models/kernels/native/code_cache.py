@@ -106,7 +106,7 @@ def _folder() -> Path:
 
 @cache
 def _maker() -> str:
-    """Return a hash of what machine code depends on beside its function: processor, Python, and these modules."""
+    """Return a hash of what else machine code depends on: processor, Python, and these modules."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     facts = [next((line for line in lines if line.startswith(key)), "") for key in ("model name", "flags")]
     modules = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]

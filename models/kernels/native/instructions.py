@@ -1,4 +1,4 @@
-"""LLVM code of instructions that Numba lacks, for the functions of the same names in `jit` and `wrapping`.
+"""LLVM code of instructions that Numba lacks, for functions of `jit` and `wrapping` of their names.
 
 Imported only when a loop is compiled.
 """
