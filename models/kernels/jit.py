@@ -65,7 +65,7 @@ class CompiledFunction:
 
     @property
     def _numba_type_(self) -> Any:
-        """What Numba asks for the type of anything that a compiled function mentions."""
+        """Type in Numba, which asks for it where a compiled function mentions this one."""
         return self.dispatcher._numba_type_
 
     def __fingerprint__(self) -> object:
@@ -143,10 +143,11 @@ def subroutine(part: _Function) -> _Function:
 
 
 def instruction(home: str, result: str = "int64") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Have the LLVM code of a function of int64 numbers emitted by the function of its name in module `home`.
+    """Declare a function of int64 numbers whose LLVM code a function of module `home` emits.
 
-    That function is given Numba's context, LLVM's builder and the values of the arguments, and returns the value of the
-    result. `result` is the name of its type in Numba. The module is imported when a loop that needs it is compiled.
+    The other function has the same name. It is given Numba's context, LLVM's builder and the values of the arguments,
+    and returns the value of the result, whose type in Numba is `result`. The module is imported when a loop that needs
+    it is compiled.
     """
 
     def decorate(declared: Callable[..., Any]) -> Callable[..., Any]:

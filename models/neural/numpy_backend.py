@@ -1,4 +1,4 @@
-"""Float32 inference of networks by NumPy, for as long as little is read: importing PyTorch takes more than a second.
+"""Float32 inference of networks by NumPy, while little is read: PyTorch takes a second to import.
 
 `nextword next` with an LSTM of 3.9 million parameters takes 0.55 s of processor time, and 2.2 s with PyTorch. A long
 text is read faster by PyTorch, where it is installed, and from then on everything is.
@@ -59,7 +59,7 @@ class NumpyBackend:
 
 
 class FloatBackendInTime:
-    """`NumpyBackend` until more than FEW_TOKENS were read, then PyTorch's `FloatBackend` where there is PyTorch."""
+    """`NumpyBackend` until FEW_TOKENS were read, then PyTorch's where it is installed."""
 
     def __init__(self, config: RecurrentConfig, weights: Tensors, vocabulary_size: int) -> None:
         self._architecture = config, weights, vocabulary_size
@@ -67,14 +67,14 @@ class FloatBackendInTime:
         self._backend: NumpyBackend | FloatBackend = NumpyBackend(config, weights)
 
     def forward(self, ids: TokenIds, state: tuple[Floats, ...]) -> tuple[Floats, tuple[Floats, ...]]:
-        """See `InferenceBackend`."""
+        """Read ids [B, T] as `NumpyBackend.forward` does."""
         self._tokens += ids.size
         if self._tokens > FEW_TOKENS:
             self.import_torch()
         return self._backend.forward(ids, state)
 
     def logprobs(self, hidden: Floats) -> Floats:
-        """See `InferenceBackend`."""
+        """Return log-probabilities [N, V] after hidden vectors [N, H]."""
         return self._backend.logprobs(hidden)
 
     def import_torch(self) -> None:

@@ -1,4 +1,4 @@
-"""Machine code of compiled functions: made by Numba and LLVM once, kept in files, and called without them.
+"""Machine code of compiled functions: made by Numba and LLVM once, and called without them.
 
 Begin with `machine_code`, what a file holds and how it comes into memory, and `code_cache`, the files, whose names have
 the `fingerprint` of a function. The others are imported only where a function has to be compiled: `build` has Numba do

@@ -54,7 +54,7 @@ define void @NRT_MemInfo_call_dtor(ptr %block) {
 
 
 def build_python_entry(dispatcher: Any, args: tuple[Any, ...]) -> MachineCode | None:
-    """Compile a function for the types of these arguments, to be called by Python; None where it cannot be."""
+    """Compile a function for the types of `args`, to be called by Python; None if it cannot be."""
     kinds = tuple(map(typeof, args))
     dispatcher.compile(kinds)
     result = dispatcher.overloads[kinds]
@@ -102,7 +102,7 @@ def _emit_c_entry(result: Any, module: ir.Module) -> None:
 
 
 def _make_code(result: Any, emit: Callable[[ir.Module], None]) -> MachineCode | None:
-    """Return the code of a compiled function with its entry, which `emit` appends to a module, and all that it calls.
+    """Link a compiled function with what it calls and with an entry, which `emit` writes.
 
     The steps are those of `library.finalize` in Numba, but for the last: LLVM does not put the code into memory.
     """

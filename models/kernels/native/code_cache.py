@@ -57,7 +57,7 @@ def fetch(
     fingerprint: Callable[[], str],
     build: Callable[[], MachineCode | None],
 ) -> MachineCode | None:
-    """Return the machine code of a function for `types`: from its file, or as `build` makes it, which is kept.
+    """Return the machine code of a function for `types`, from its file or made by `build` and kept.
 
     Both are None where `build` cannot make it.
     """
