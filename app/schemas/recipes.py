@@ -11,8 +11,9 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -110,13 +111,20 @@ def parse_config(kind: type[Config], raw: RawFields, prefix: str = "") -> Config
             raise InvalidInput(f"{prefix}{name}", f"unknown; known are {', '.join(known)}")
     try:
         # Read as JSON, a list may become a tuple and a string a path, but no string becomes a number.
-        return TypeAdapter(kind).validate_json(json.dumps(raw), strict=True)
+        parsed: Config = _adapter(cast("Any", kind)).validate_json(json.dumps(raw), strict=True)
+        return parsed
     except ValidationError as error:
         raise to_invalid_input(error, prefix) from None
     except (TypeError, RecursionError):
         raise InvalidInput(prefix.rstrip(".") or "recipe", "must hold text, numbers and lists only") from None
     except ValueError:  # of JSON's writer: TOML's hexadecimal numbers have no limit
         raise InvalidInput(prefix.rstrip(".") or "recipe", "holds a number of too many digits") from None
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Return the validator of a class, whose making takes milliseconds."""
+    return TypeAdapter(kind)
 
 
 def read_recipe_file(path: Path | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -136,8 +137,9 @@ def _settle_files(work: Path, pattern: str = "*") -> dict[str, FileDigest]:
     return digests
 
 
+@cache
 def _version(package: str) -> str:
-    """Return the version of an installed package."""
+    """Return the version of an installed package, whose metadata takes milliseconds to read."""
     try:
         return version(package)
     except PackageNotFoundError:  # run from its source tree

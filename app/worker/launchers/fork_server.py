@@ -29,10 +29,12 @@ import numpy as np
 import torch
 
 from app.schemas.jobs.requests import parse_job_request
+from app.schemas.jobs.training_jobs import NgramJob
 from app.worker.child_main import lower_priority, run_child
 from app.worker.launchers.subprocess_launcher import CHILD_COMMAND
+from models.checkpoint.save import save
 from models.recipes.build import build
-from models.recipes.recipe import Recipe
+from models.threads import set_thread_count
 from models.utils.progress import run_to_completion
 
 _REQUEST_BYTES = 16
@@ -50,13 +52,17 @@ def main() -> None:
 
 
 def warm_up() -> str | None:
-    """Load compiled functions by building a tiny model; returns why this process may not fork, if so."""
+    """Load compiled functions by making a tiny model; returns why this process may not fork, if so."""
     try:
-        parse_job_request({"kind": "ngram", "name": "warm-up", "training_file": "file-1"})
+        request = parse_job_request({"kind": "ngram", "name": "warm-up", "training_file": "file-1"})
+        assert isinstance(request, NgramJob)
+        set_thread_count(1)  # threads that save files would stay; the fork's work says how many it takes
         with tempfile.TemporaryDirectory() as folder:
             text = Path(folder) / "text"
             text.write_text(_WARM_UP_TEXT)
-            run_to_completion(build(Recipe("warm-up", (text,)), Path(folder)))
+            recipe = request.recipe(text, None)
+            built = run_to_completion(build(recipe, Path(folder)))
+            save(Path(folder) / "models", recipe.name, built.model, built.tokenizer, built.provenance("warm-up"))
     except Exception as error:  # a job that needs what failed here will say so itself
         return f"the model to begin with could not be built ({type(error).__name__}: {error})"
     threads = sum(1 for _ in Path("/proc/self/task").iterdir())
