@@ -56,7 +56,8 @@ def train(
         before = _child_seconds()
         run = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         if run.returncode:
-            raise click.ClickException(run.stderr[-1000:])
+            told = [line for line in run.stderr.splitlines() if line.startswith(("nextword:", "[rank"))]
+            raise click.ClickException("\n".join(told) or run.stderr[-1000:])
         metrics: dict[str, Any] = json.loads(run.stdout)["metrics"]
     training, figures = metrics["training"], metrics["validation"]["document"]
     tokens = epochs * training["token_count"]
