@@ -40,11 +40,11 @@ def interpolated_absolute(counts: Counts, kept: Kept, scratch: Scratch, discount
     seen = _seen_by_order(counts, scratch)
     discounts = [discount_of(*rarely) if discount is None else discount for rarely in seen]
     fallback = _fallback_orders(seen) if discount is None else {}
-    shares = map(_discounted_shares, discounts)
+    shares = map(shares_less, discounts)
     return interpolated_estimate(counts, kept, shares, {"discounts": discounts} | fallback, scratch)
 
 
-def _discounted_shares(discount: float) -> Shares:
+def shares_less(discount: float) -> Shares:
     """Return what tells the discounted counts of a part, and the sums of the counts of its contexts."""
     return lambda part: (subtract_discount(part.level.count, discount), sum_by_context(part.level, part.level.count))
 

@@ -19,6 +19,8 @@ from models.utils.arrays import BoolArray, Float64Array, IntArray
 from models.utils.parallel import context_ranges, parallel_imap
 from models.utils.scratch import Scratch, gather
 
+_PART_BYTES_PER_ROW = 80
+"""Memory that work on a part takes for each of its rows: what it reads and writes, and arrays of its own."""
 Kept: TypeAlias = Sequence[BoolArray]
 """Per order, unigrams first, which n-grams stay in the table: [rows] of each level."""
 
@@ -36,6 +38,8 @@ Shares: TypeAlias = "Callable[[LevelPart], tuple[IntArray | Float64Array, Float6
 """Function that returns the numerators [rows] of a part's shares and their denominators [contexts]."""
 Numerators: TypeAlias = "Callable[[LevelPart], IntArray | Float64Array]"
 """Function that returns the numerators [rows] of a part's shares of what its contexts occurred."""
+Below: TypeAlias = "Callable[[LevelPart], Float64Array]"
+"""Function that returns the probabilities [rows], one order below, of a part's n-grams without their first word."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,15 @@ def level_parts(level: Level) -> Iterator[LevelPart]:
 
 
 def each_part(level: Level, work: Callable[[LevelPart], None], scratch: Scratch) -> None:
-    """Call `work` with all parts of a level, on several threads."""
-    for _ in parallel_imap(work, level_parts(level)):
+    """Call `work` with all parts of a level, on several threads; within a budget, with parts that have room."""
+
+    def parts() -> Iterator[LevelPart]:
+        for part in level_parts(level):
+            # The rows of one context are never cut, and all unigrams have one.
+            scratch.trim(_PART_BYTES_PER_ROW * (part.rows.stop - part.rows.start))
+            yield part
+
+    for _ in parallel_imap(work, parts()):
         scratch.trim()
 
 
@@ -84,30 +95,36 @@ def interpolated_estimate(
     weights: list[Float64Array] = []
     lower = counts.uniform
     for level, level_kept, share in zip(counts.levels, kept, shares, strict=True):
-        p, level_weights = scratch.empty(len(level), np.float64), scratch.empty(_contexts(level), np.float64)
-        below = lower_values(level, lower, scratch)
-
-        def interpolate(part: LevelPart) -> None:
-            numerators, denominators = share(part)  # noqa: B023 (used at once, as are the others)
-            level_weights[part.contexts] = 1.0  # noqa: B023
-            _interpolate(
-                part.level.child_offsets,
-                numerators,
-                denominators,
-                level_kept[part.rows],  # noqa: B023
-                below(part),  # noqa: B023
-                p[part.rows],  # noqa: B023
-                level_weights[part.contexts],  # noqa: B023
-            )
-
-        each_part(level, interpolate, scratch)
-        probabilities.append(p)
+        lower, level_weights = interpolate_level(level, level_kept, share, lower_values(level, lower, scratch), scratch)
+        probabilities.append(lower)
         weights.append(level_weights)
-        lower = p
     return Estimate(probabilities, weights, details)
 
 
-def lower_values(level: Level, lower: Float64Array, scratch: Scratch) -> Callable[[LevelPart], Float64Array]:
+def interpolate_level(
+    level: Level, kept: BoolArray, share: Shares, below: Below, scratch: Scratch
+) -> tuple[Float64Array, Float64Array]:
+    """Compute probabilities [rows] and weights [contexts] of one order by `interpolated_estimate`."""
+    p, weights = scratch.empty(len(level), np.float64), scratch.empty(_contexts(level), np.float64)
+
+    def interpolate(part: LevelPart) -> None:
+        numerators, denominators = share(part)
+        weights[part.contexts] = 1.0
+        _interpolate(
+            part.level.child_offsets,
+            numerators,
+            denominators,
+            kept[part.rows],
+            below(part),
+            p[part.rows],
+            weights[part.contexts],
+        )
+
+    each_part(level, interpolate, scratch)
+    return p, weights
+
+
+def lower_values(level: Level, lower: Float64Array, scratch: Scratch) -> Below:
     """Return a function from a part of a level to the values of its n-grams' suffixes in `lower`."""
     if not scratch.is_limited:
         return lambda part: lower[part.level.suffix]
@@ -133,19 +150,26 @@ def backoff_estimate(
     weights: list[Float64Array] = []
     lower = counts.uniform
     for level, level_kept, numerator in zip(counts.levels, kept, numerators, strict=True):
-        p, level_weights = scratch.empty(len(level), np.float64), scratch.empty(_contexts(level), np.float64)
         below = lower_values(level, lower, scratch)
-
-        def back_off(part: LevelPart) -> None:
-            rows, own = part.rows, part.level
-            shares, part_weights = _back_off(own, level_kept[rows], numerator(part), below(part), counts.word_count)  # noqa: B023
-            p[rows], level_weights[part.contexts] = shares, part_weights  # noqa: B023
-
-        each_part(level, back_off, scratch)
-        probabilities.append(p)
+        lower, level_weights = back_off_level(level, level_kept, numerator, below, counts.word_count, scratch)
+        probabilities.append(lower)
         weights.append(level_weights)
-        lower = p
     return Estimate(probabilities, weights, details)
+
+
+def back_off_level(
+    level: Level, kept: BoolArray, numerator: Numerators, below: Below, word_count: int, scratch: Scratch
+) -> tuple[Float64Array, Float64Array]:
+    """Compute probabilities [rows] and weights [contexts] of one order by `backoff_estimate`."""
+    p, weights = scratch.empty(len(level), np.float64), scratch.empty(_contexts(level), np.float64)
+
+    def back_off(part: LevelPart) -> None:
+        own = part.level
+        shares, own_weights = _back_off(own, kept[part.rows], numerator(part), below(part), word_count)
+        p[part.rows], weights[part.contexts] = shares, own_weights
+
+    each_part(level, back_off, scratch)
+    return p, weights
 
 
 def _back_off(

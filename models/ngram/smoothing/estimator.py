@@ -134,13 +134,13 @@ def build_table(counts: Counts, estimate: Estimate, kept: Kept, scratch: Scratch
     all_kept = [_is_all(rows, scratch) for rows in kept]
     orders: list[UnpackedOrder] = []
     for n, (level, rows) in enumerate(zip(counts.levels, kept, strict=True)):
-        tokens = level.token if all_kept[n] else _select(level.token, rows, scratch)
+        tokens = level.token if all_kept[n] else select_kept(level.token, rows, scratch)
         child_offsets: IntArray = np.zeros(0, np.int64)
         weights = np.zeros(0, np.float32)
         if n + 1 < len(kept):
             child_offsets = counts.levels[n + 1].child_offsets
             if not (all_kept[n] and all_kept[n + 1]):
-                child_offsets = _kept_child_offsets(counts.levels[n + 1], rows, kept[n + 1], scratch)
+                child_offsets = kept_child_offsets(counts.levels[n + 1], rows, kept[n + 1], scratch)
             weights = safe_log(estimate.backoff_weights[n + 1], rows, scratch)
         logprobs = safe_log(estimate.probabilities[n], rows, scratch, most=0.0)
         closed = n == 0 or all_kept[n - 1] or _are_suffixes_kept(level, rows, kept[n - 1], scratch)
@@ -159,7 +159,7 @@ def _are_suffixes_kept(level: Level, rows: BoolArray, shorter: BoolArray, scratc
     return all(bool(shorter[level.suffix[part][rows[part]]].all()) for part in parts)
 
 
-def _select(values: IntArray, rows: BoolArray, scratch: Scratch) -> IntArray:
+def select_kept(values: IntArray, rows: BoolArray, scratch: Scratch) -> IntArray:
     """Return the values of kept rows."""
     selected = scratch.growing(values.dtype)
     for part in scratch.slices(len(values)):
@@ -167,7 +167,7 @@ def _select(values: IntArray, rows: BoolArray, scratch: Scratch) -> IntArray:
     return selected.finish()
 
 
-def _kept_child_offsets(longer: Level, rows: BoolArray, child_rows: BoolArray, scratch: Scratch) -> IntArray:
+def kept_child_offsets(longer: Level, rows: BoolArray, child_rows: BoolArray, scratch: Scratch) -> IntArray:
     """Return child offsets of kept `rows` among kept `child_rows`, which are children of kept ones only."""
     offsets = scratch.growing(longer.child_offsets.dtype)
     offsets.append(np.zeros(1, np.int64))

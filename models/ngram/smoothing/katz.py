@@ -16,8 +16,16 @@ import numpy as np
 
 from models.ngram.counting.counts import Counts
 from models.ngram.smoothing.absolute_discounting import discounted_counts, estimate_discount
-from models.ngram.smoothing.estimate import Estimate, Kept, Numerators, backoff_estimate, is_every_word_seen
+from models.ngram.smoothing.estimate import (
+    Estimate,
+    Kept,
+    LevelPart,
+    Numerators,
+    backoff_estimate,
+    is_every_word_seen,
+)
 from models.ngram.smoothing.kneser_ney import counts_of_counts
+from models.utils.arrays import Float64Array
 from models.utils.scratch import Scratch
 
 COUNT_CUTOFF = 5
@@ -41,9 +49,9 @@ def katz(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
             factors = [] if needs_none else good_turing_discounts(rarely)
             discounts.append(list(factors))
             if needs_none:
-                yield lambda part: part.level.count.astype(np.float64)
+                yield plain_counts
             elif factors:
-                yield _scaled_counts(factors)
+                yield scaled_counts(factors)
             else:
                 fallback.append(n)
                 yield discounted_counts(estimate_discount(level.count, scratch))
@@ -52,7 +60,12 @@ def katz(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     return backoff_estimate(counts, kept, numerators(), details, scratch)
 
 
-def _scaled_counts(factors: Sequence[float]) -> Numerators:
+def plain_counts(part: LevelPart) -> Float64Array:
+    """Return the counts of a part, of which nothing is taken."""
+    return part.level.count.astype(np.float64)
+
+
+def scaled_counts(factors: Sequence[float]) -> Numerators:
     """Return what tells the counts of a part, each times the factor of its size; larger ones are believed."""
     factor_by_count = np.array([0.0, *factors, 1.0])
     return lambda part: part.level.count * factor_by_count[np.minimum(part.level.count, len(factors) + 1)]

@@ -30,24 +30,24 @@ def kneser_ney(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     `details` hold the discounts of each order and the orders that took the fallback: where a count of counts is zero
     or a discount falls outside (0, k], as happens on small or artificial corpora, that order discounts 0.5, 1, 1.5.
     """
-    return _estimate(counts, kept, modified_discounts, FALLBACK_DISCOUNTS, scratch)
+    return _estimate(counts, kept, three_discounts, FALLBACK_DISCOUNTS, scratch)
 
 
 def interpolated_kneser_ney(counts: Counts, kept: Kept, scratch: Scratch, discount: float | None = None) -> Estimate:
     """Estimate with one discount an order: `discount`, or D = n_1 / (n_1 + 2 n_2), or else 0.5."""
-    discounts_of = _single_discount if discount is None else lambda *_: [discount]
+    discounts_of = single_discount if discount is None else lambda _: [discount]
     return _estimate(counts, kept, discounts_of, (FALLBACK_DISCOUNT,), scratch)
 
 
-def _single_discount(adjusted: IntArray, scratch: Scratch) -> Sequence[float] | None:
-    n = counts_of_counts(adjusted, scratch=scratch)
+def single_discount(n: Sequence[float]) -> Sequence[float] | None:
+    """Return the one discount that counts of counts `n` give, or None."""
     return [n[1] / (n[1] + 2 * n[2])] if n[1] and n[2] else None
 
 
 def _estimate(
     counts: Counts,
     kept: Kept,
-    discounts_of: Callable[[IntArray, Scratch], Sequence[float] | None],
+    discounts_of: Callable[[Sequence[float]], Sequence[float] | None],
     default: Sequence[float],
     scratch: Scratch,
 ) -> Estimate:
@@ -57,17 +57,17 @@ def _estimate(
     def shares() -> Iterator[Shares]:
         for n in range(1, len(counts.levels) + 1):
             adjusted = counts.adjusted_counts(n, scratch)
-            amounts = discounts_of(adjusted, scratch)
+            amounts = discounts_of(counts_of_counts(adjusted, scratch=scratch))
             if amounts is None:
                 amounts = default
                 fallback.append(n)
             discounts.append(list(amounts))
-            yield _discounted_shares(adjusted, amounts)
+            yield discounted_shares(adjusted, amounts)
 
     return interpolated_estimate(counts, kept, shares(), {"discounts": discounts, "fallback_orders": fallback}, scratch)
 
 
-def _discounted_shares(adjusted: IntArray, amounts: Sequence[float]) -> Shares:
+def discounted_shares(adjusted: IntArray, amounts: Sequence[float]) -> Shares:
     """Return what tells the discounted counts of a part, and the sums of the counts of its contexts."""
 
     def shares(part: LevelPart) -> tuple[Float64Array, Float64Array]:
@@ -77,12 +77,16 @@ def _discounted_shares(adjusted: IntArray, amounts: Sequence[float]) -> Shares:
     return shares
 
 
-def modified_discounts(adjusted: IntArray, scratch: Scratch | None = None) -> Sequence[float] | None:
+def modified_discounts(adjusted: IntArray) -> Sequence[float] | None:
+    """Return the discounts of counts one, two, and three or more, or None where they give none."""
+    return three_discounts(counts_of_counts(adjusted))
+
+
+def three_discounts(n: Sequence[float]) -> Sequence[float] | None:
     """Return the discounts of counts one, two, and three or more (equation 26), or None.
 
     With n_k the number of n-grams counted k times and Y = n_1 / (n_1 + 2 n_2), D_k = k - (k + 1) Y n_{k+1} / n_k.
     """
-    n = counts_of_counts(adjusted, scratch=scratch)
     if not all(n[1:4]):
         return None
     y = n[1] / (n[1] + 2 * n[2])

@@ -14,9 +14,10 @@ from models.utils.scratch import Scratch
 
 def witten_bell(counts: Counts, kept: Kept, scratch: Scratch) -> Estimate:
     """Estimate the probabilities of all n-grams and the back-off weights of all contexts."""
-    return interpolated_estimate(counts, kept, [_shares] * len(counts.levels), {}, scratch)
+    return interpolated_estimate(counts, kept, [witten_bell_shares] * len(counts.levels), {}, scratch)
 
 
-def _shares(part: LevelPart) -> tuple[IntArray, Float64Array]:
+def witten_bell_shares(part: LevelPart) -> tuple[IntArray, Float64Array]:
+    """Return the counts of a part, and how often its contexts and their different words occurred."""
     level = part.level
     return level.count, sum_by_context(level, level.count) + sum_by_context(level, level.count > 0)

@@ -60,6 +60,11 @@ class Plan:
         """Number of parts."""
         return len(self.cuts) - 1
 
+    def check_parts(self, parts: int) -> None:
+        """Raise InvalidInput for another number of parts than there are."""
+        if parts != self.part_count:
+            raise InvalidInput("part", f"must be of {self.part_count}, as the plan is, not of {parts}")
+
     def words(self, part: int) -> range:
         """Return the first words of a part, numbered from 1. Raises InvalidInput for a part that there is not."""
         if not 1 <= part <= self.part_count:

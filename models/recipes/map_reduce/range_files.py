@@ -1,32 +1,23 @@
 """Files of the counts of a range of first words: `write_range`, `read_range`.
 
-A file is safetensors: `unigrams`, and `begins.n`, `token.n` and `count.n` for each order from 2. Its metadata say which
-plan, part and shard it belongs to, the sizes of the text, and a hash of the arrays. Equal counts give equal bytes.
+They hold `unigrams`, and `begins.n`, `token.n` and `count.n` for each order from 2, with the sizes of the text.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from models.errors import InvalidInput
 from models.model import Tensors
 from models.ngram.counting.first_words import RangeCounts, RangeLevel
-from models.recipes.map_reduce.work_folder import altered, missing
-from models.utils.files import map_tensors, write_atomically, write_tensors
-from models.utils.regular_files import check_regular
-from models.utils.scratch import let_go_of
+from models.recipes.map_reduce.tensor_files import TensorFile, write_file
+from models.recipes.map_reduce.work_folder import altered
 
 _COLUMNS = {"begins": "child_offsets", "token": "token", "count": "occurrences"}
 """Names in the file, and the fields of `RangeLevel` that they stand for."""
-_HASHED_BYTES = 1 << 25
 
 
 @dataclass(frozen=True)
@@ -38,6 +29,11 @@ class Origin:
     part: int
     shard: str = ""
     """Name of the shard; empty for all of them."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Return the fields as a file has them."""
+        return {name: str(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,7 @@ def write_range(counts: RangeCounts, sizes: TextSizes, origin: Origin, path: Pat
     tensors: Tensors = {"unigrams": counts.unigrams}
     for n, level in enumerate(counts.levels, start=2):
         tensors |= {f"{name}.{n}": getattr(level, field) for name, field in _COLUMNS.items()}
-    metadata = {name: str(value) for name, value in {**asdict(origin), **asdict(sizes)}.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_atomically(path) as temporary:
-        write_tensors(tensors, temporary, metadata | {"sha256": _hash(tensors, metadata)})
+    write_file(tensors, origin.metadata | {name: str(size) for name, size in asdict(sizes).items()}, path)
 
 
 def read_range(
@@ -72,46 +65,26 @@ def read_range(
 
     Raises InvalidInput, naming the file, where it is missing (with `hint`), altered, or of another origin.
     """
-    metadata, tensors = _map(path, hint)
-    sha256 = metadata.pop("sha256", "")
-    if {name: metadata.get(name) for name in asdict(origin)} != {n: str(v) for n, v in asdict(origin).items()}:
-        raise InvalidInput("work", f"{path} was made by another plan: remove it and make it again")
-    if _hash(tensors, metadata) != sha256:
-        raise altered(path)
+    file = TensorFile.open(path, origin.metadata, hint)
+    unigrams = file.read("unigrams", np.signedinteger, len(words))
+    levels = [
+        RangeLevel(*(file.read(f"{name}.{n}", np.signedinteger) for name in _COLUMNS)) for n in range(2, order + 1)
+    ]
+    counts = RangeCounts(words.start, unigrams, levels)
     try:
-        levels = [RangeLevel(*(tensors[f"{name}.{n}"] for name in _COLUMNS)) for n in range(2, order + 1)]
-        counts = RangeCounts(words.start, tensors["unigrams"], levels)
-        sizes = TextSizes(**{name: int(metadata[name]) for name in asdict(TextSizes())})
         counts.check(vocabulary_size)
-    except (KeyError, ValueError):
+    except InvalidInput:
         raise altered(path) from None
-    if len(counts.unigrams) != len(words) or len(tensors) != 1 + len(_COLUMNS) * len(levels):
-        raise altered(path)
-    return counts, sizes
+    return counts, _sizes(file)
 
 
-def _map(path: Path, hint: str) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def read_sizes(path: Path, origin: Origin, hint: str) -> TextSizes:
+    """Read the sizes of the text of a file; raises as `read_range` does."""
+    return _sizes(TensorFile.open(path, origin.metadata, hint))
+
+
+def _sizes(file: TensorFile) -> TextSizes:
     try:
-        check_regular(path)
-        with safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
-        return metadata, map_tensors(path)
-    except FileNotFoundError:
-        raise missing(path, hint) from None
-    except (SafetensorError, ValueError):
-        raise altered(path) from None
-    except OSError as error:
-        raise InvalidInput("work", f"{path} cannot be read ({error.strerror})") from None
-
-
-def _hash(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> str:
-    """Return the hash of metadata and arrays, of which a piece is in memory at a time."""
-    digest = hashlib.sha256(repr(sorted(metadata.items())).encode())
-    for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        content = array.reshape(-1).view(np.uint8)
-        for first in range(0, len(content), _HASHED_BYTES):
-            digest.update(content[first : first + _HASHED_BYTES].data)
-            let_go_of(array, unchanged=True)
-    return digest.hexdigest()
+        return TextSizes(**{name: int(file.metadata[name]) for name in asdict(TextSizes())})
+    except (KeyError, ValueError):
+        raise altered(file.path) from None

@@ -46,8 +46,7 @@ def reduce_part(
     Raises InvalidInput where the plan has other `parts`, or a file is missing or altered.
     """
     plan = Plan.read(work)
-    if parts != plan.part_count:
-        raise InvalidInput("part", f"must be of {plan.part_count}, as the plan is, not of {parts}")
+    plan.check_parts(parts)
     words = plan.words(part)
     counter = NgramCounter.create(memory, scratch_folder)
     sizes = [_read_mapped(work, plan, shard.name, part)[1] for shard in plan.shards]

@@ -49,6 +49,10 @@ class WorkFolder:
         """Return the file of the counts of a part in all shards."""
         return self.root / "reduce" / f"{part}.safetensors"
 
+    def estimated(self, round_number: int, part: int) -> Path:
+        """Return the file of what a part has estimated in a round, from 1."""
+        return self.root / "estimate" / str(round_number) / f"{part}.safetensors"
+
 
 def write_document(document: Mapping[str, Any], path: Path) -> None:
     """Write a JSON object, whole or not at all; equal objects give equal bytes."""

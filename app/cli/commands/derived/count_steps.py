@@ -1,4 +1,4 @@
-"""`nextword counts census | freeze | map | reduce | pack`: counts of many files on many machines."""
+"""`nextword counts census | freeze | map | reduce | estimate | pack`: many files on many machines."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ _DOCS = attribute_docs(Recipe)
 _work_option = click.option(
     "--work", type=FOLDER, required=True, metavar="DIR", help="Folder that all steps share; each makes files in it."
 )
+_part_option = click.option("--part", required=True, metavar="I/N", help="Which part, from 1, of how many: as 3/8.")
 _shard_argument = click.argument("shard", type=click.Path(path_type=Path))
 
 
@@ -121,7 +122,7 @@ def map_command(shard: Path, work: Path, memory: int | None, scratch: Path | Non
 
 @click.command()
 @_work_option
-@click.option("--part", required=True, metavar="I/N", help="Which part, from 1, of how many: as 3/8.")
+@_part_option
 @_memory_options
 @threads_option
 def reduce(work: Path, part: str, memory: int | None, scratch: Path | None, threads: int) -> None:
@@ -144,9 +145,41 @@ def _parse_part(part: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+@click.command()
+@_work_option
+@_part_option
+@click.option("--round", "round_number", type=int, required=True, metavar="R", help="Round, from 1 to the order.")
+@dataclass_options(NgramConfig, skip=["order"])
+@_memory_options
+@threads_option
+def estimate(
+    work: Path, part: str, round_number: int, memory: int | None, scratch: Path | None, threads: int, **values: Any
+) -> None:
+    """Estimate the n-grams that begin with a part of the words, for `pack --estimated`.
+
+    A round begins when all parts are done with the one before; the settings are the same in all of them. Without these
+    rounds, pack estimates on its own machine. mle, add_delta, jelinek_mercer, --prune-entropy, --bits and closed
+    vocabularies need that.
+    """
+    with without_gc():
+        from models.ngram.counting.counter import NgramCounter
+        from models.recipes.map_reduce.estimation import Estimation, estimate_part
+        from models.recipes.map_reduce.plan import Plan
+        from models.recipes.map_reduce.work_folder import WorkFolder
+
+    set_thread_count(threads)
+    plan = Plan.read(WorkFolder(work))
+    number, parts = _parse_part(part)
+    plan.check_parts(parts)
+    config = parse_config(NgramConfig, given_options(NgramConfig, values) | {"order": plan.order})
+    room = NgramCounter.create(memory, scratch).scratch
+    click.echo(str(estimate_part(Estimation(WorkFolder(work), plan, config, room), round_number, number)))
+
+
 @click.command(name="pack")
 @_work_option
 @click.option("--name", required=True, help=_DOCS["name"])
+@click.option("--estimated", is_flag=True, help="Join what estimate has made, with its settings.")
 @dataclass_options(NgramConfig, skip=["order"])
 @click.option("--licence", default="unknown", help=_DOCS["licence"])
 @_memory_options
@@ -157,6 +190,7 @@ def pack_command(
     /,
     work: Path,
     name: str,
+    estimated: bool,
     licence: str,
     memory: int | None,
     scratch: Path | None,
@@ -168,8 +202,8 @@ def pack_command(
 ) -> None:
     """Publish the model of all parts.
 
-    It is that of `nextword train --validation-fraction 0` on all shards, bit for bit. It is estimated on this machine,
-    within --memory for all smoothings but mle, add_delta and jelinek_mercer.
+    It is that of `nextword train --validation-fraction 0` on all shards, bit for bit. Without --estimated the settings
+    are given here, and this machine estimates it.
     """
     with without_gc():
         from models.checkpoint.save import save
@@ -178,14 +212,15 @@ def pack_command(
         from models.recipes.map_reduce.work_folder import WorkFolder
 
     set_thread_count(threads)
-    folder = WorkFolder(work)
-    fields = given_options(NgramConfig, values) | {"order": Plan.read(folder).order}
-    config = parse_config(NgramConfig, fields)
+    folder, fields = WorkFolder(work), given_options(NgramConfig, values)
+    if estimated and fields:
+        raise InvalidInput("estimated", f"has the settings of estimate: leave out {', '.join(fields)}")
+    config = None if estimated else parse_config(NgramConfig, fields | {"order": Plan.read(folder).order})
     packed = drive(pack(folder, name, config, memory, scratch, licence), ProgressBar(quiet))
     provenance = packed.provenance(shlex.join(["nextword", *arguments]))
     ref = save(checkpoints, name, packed.model, packed.tokenizer, provenance)
     print_published(ref, packed.model.kind, packed.metrics, as_json)
 
 
-STEPS = (census, freeze, map_command, reduce, pack_command)
+STEPS = (census, freeze, map_command, reduce, estimate, pack_command)
 """The steps in their order."""

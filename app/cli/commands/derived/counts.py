@@ -35,7 +35,8 @@ def command() -> None:
     """Show and merge the counts beside models, or count a text of many files on many machines.
 
     `nextword train --keep-counts` leaves counts beside a model. A text that is too large for one machine is counted by
-    census (of each file), freeze, map (each file), reduce (each part of the words) and pack, all in one shared folder.
+    census (of each file), freeze, map (each file), reduce (each part of the words), estimate (each part,
+    in rounds, or not at all) and pack, all in one shared folder.
     """
 
 

@@ -18,7 +18,7 @@ from models.utils.scratch import Scratch
 from tests.helpers.estimation import LINES, SIZE, assert_same_counts, concat_lines
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(LINES, min_size=1, max_size=4),
     st.integers(1, 5),

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from models.ngram.config import NgramConfig
 from models.recipes.map_reduce.census import Reading, take_census
-from models.recipes.map_reduce.plan import freeze
+from models.recipes.map_reduce.estimation import Estimation, estimate_part
+from models.recipes.map_reduce.plan import Plan, freeze
 from models.recipes.map_reduce.steps import map_shard, reduce_part
 from models.recipes.map_reduce.work_folder import WorkFolder
 from models.tokenization.config import TokenizerConfig
+from models.utils.scratch import Scratch
 
 READING = Reading(TokenizerConfig(pretokenized=True))
 TEXTS = ("the cat sat\nthe dog sat on the mat\n", "the dog ran\n\nthe cat ran\n", "a dog sat on a cat\n")
@@ -30,6 +33,14 @@ def count_shards(folder: Path, texts: Sequence[str], order: int, parts: int, mem
     for part in range(1, parts + 1):
         reduce_part(work, part, parts, memory, folder)
     return work
+
+
+def estimate_in_rounds(work: WorkFolder, config: NgramConfig, scratch: Scratch | None = None) -> None:
+    """Estimate all parts of a folder, round by round, each from files alone."""
+    plan = Plan.read(work)
+    for round_number in range(1, plan.order + 1):
+        for part in range(1, plan.part_count + 1):
+            estimate_part(Estimation(work, plan, config, scratch or Scratch()), round_number, part)
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,9 @@ from models.recipes.map_reduce.packing import PackedModel, pack
 from models.recipes.map_reduce.work_folder import WorkFolder
 from models.recipes.recipe import Recipe
 from models.utils.progress import run_to_completion
+from models.utils.scratch import Scratch
 from tests.helpers.estimation import SMOOTHINGS
-from tests.models.recipes.map_reduce.conftest import READING, TEXTS, count_shards
+from tests.models.recipes.map_reduce.conftest import READING, TEXTS, count_shards, estimate_in_rounds
 
 LINES = st.lists(st.lists(st.sampled_from("abcd"), max_size=7).map(" ".join), max_size=6)
 SHARDS = st.lists(LINES.map(lambda lines: "\n".join(["a", *lines, ""])), min_size=1, max_size=4)
@@ -39,7 +40,7 @@ def assert_equal_to_one_process(packed: PackedModel, folder: Path) -> None:
     assert packed.metrics["training"].items() >= sizes.items()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SHARDS, st.integers(1, 4), st.integers(1, 5), st.sampled_from(SMOOTHINGS), st.booleans())
 def test_pack_is_bit_equal_to_one_process(
     texts: list[str], order: int, parts: int, smoothing: str, is_pruned: bool
@@ -49,6 +50,9 @@ def test_pack_is_bit_equal_to_one_process(
     with TemporaryDirectory() as name:
         work = count_shards(Path(name), texts, order, parts)
         assert_equal_to_one_process(run_to_completion(pack(work, "x", config)), Path(name))
+        if smoothing not in ("mle", "add_delta", "jelinek_mercer"):
+            estimate_in_rounds(work, config)
+            assert_equal_to_one_process(run_to_completion(pack(work, "x")), Path(name))
 
 
 def test_pack_within_memory_is_bit_equal(tmp_path: Path) -> None:
@@ -56,6 +60,17 @@ def test_pack_within_memory_is_bit_equal(tmp_path: Path) -> None:
     work = count_shards(tmp_path, texts, 4, 3, memory=1 << 40)
     packed = run_to_completion(pack(work, "x", NgramConfig(4), 1 << 40, tmp_path))
     assert_equal_to_one_process(packed, tmp_path)
+    estimate_in_rounds(work, NgramConfig(4), Scratch(1 << 40, tmp_path))
+    assert_equal_to_one_process(run_to_completion(pack(work, "x", None, 1 << 40, tmp_path)), tmp_path)
+
+
+def test_pack_names_the_part_that_was_not_estimated(work: WorkFolder) -> None:
+    estimate_in_rounds(work, NgramConfig(3))
+    work.estimated(3, 2).unlink()
+    with pytest.raises(
+        InvalidInput, match=r"estimate/3/2.safetensors is missing: run .* estimate --round 3 --part 2/2"
+    ):
+        run_to_completion(pack(work, "x"))
 
 
 def test_pack_names_the_part_that_is_missing(work: WorkFolder) -> None:

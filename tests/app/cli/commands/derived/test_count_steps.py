@@ -41,12 +41,18 @@ def test_counts_steps_publish_the_model_of_train(
     for part in ("1/2", "2/2"):
         counts("reduce", "--part", part, "--work", work, "--threads", "1")
     shared = ("--prune", "0,0,1", "--checkpoints", root, "--threads", "1", "--quiet")
-    counts("pack", "--name", "packed", "--work", work, "--licence", "MIT", *shared)
+    for round_number in "123":
+        for part in ("1/2", "2/2"):
+            step = ("--round", round_number, "--part", part, "--prune", "0,0,1", "--work", work, "--threads", "1")
+            counts("estimate", *step)
+    counts("pack", "--name", "packed", "--estimated", "--work", work, "--licence", "MIT", *shared[2:])
+    counts("pack", "--name", "here", "--work", work, *shared)
     assert "published packed@1" in capsys.readouterr().out
     alone = ("--order", "3", "--name", "alone", "--validation-fraction", "0", *shared)
     assert run(["train", *map(str, (*shards, *alone))]) == 0
     for name in ("weights.safetensors", "tokenizer.json"):
         assert (root / "packed" / "1" / name).read_bytes() == (root / "alone" / "1" / name).read_bytes()
+        assert (root / "here" / "1" / name).read_bytes() == (root / "alone" / "1" / name).read_bytes()
     assert load(root / "packed" / "1").card.provenance.licence == "MIT"
 
 
@@ -56,6 +62,13 @@ def test_counts_steps_publish_the_model_of_train(
         (["reduce", "--part", "3"], "part: must be a number from 1 and how many there are, as 3/8"),
         (["reduce", "--part", "1/2"], "0.txt/1.safetensors is missing: run `nextword counts map` of 0.txt first"),
         (["pack", "--name", "x"], "1.safetensors is missing: run `nextword counts reduce --part 1/2` first"),
+        (["pack", "--name", "x", "--estimated"], "estimate/1/1.safetensors is missing: run `nextword counts estimate`"),
+        (
+            ["pack", "--name", "x", "--estimated", "--bits", "8"],
+            "estimated: has the settings of estimate: leave out bits",
+        ),
+        (["estimate", "--round", "1", "--part", "1/2"], "reduce/1.safetensors is missing"),
+        (["estimate", "--round", "1", "--part", "1/3"], "part: must be of 2"),
         (["map", "none.txt"], "none.txt cannot be read"),
         (["map", "none.txt", "--memory", "1M"], "memory: must be 64 MiB or more"),
         (["freeze", "--parts", "0"], "parts: must be from 1"),
