@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ from models.language_model import LanguageModel
 from models.model import Tensors
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig
-from models.neural.training.train import train
-from models.neural.training.world import ALONE, World
 from models.ngram.config import NgramConfig
 from models.ngram.counting.counter import NgramCounter
 from models.ngram.counting.counts import Counts
@@ -42,6 +40,9 @@ from models.special_tokens import EOS, UNK
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress
+
+if TYPE_CHECKING:
+    from models.neural.training.world import World
 
 Measure: TypeAlias = Callable[[LanguageModel, Tokenizer, Corpus], Generator[Progress, None, dict[str, dict[str, Any]]]]
 """Function that returns the figures of a model on a text, by unit."""
@@ -78,12 +79,12 @@ class BuiltModel:
 
 
 def build(
-    recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0, world: World = ALONE
+    recipe: Recipe, workdir: Path | None = None, *, save_seconds: float = 60.0, world: World | None = None
 ) -> Generator[Progress, None, BuiltModel]:
     """Build the model of `recipe`.
 
     A recurrent training saves its state in `workdir` every `save_seconds`, and continues from a state that is there.
-    The processes of a `world` train one together; the first measures it, and is the one to publish it. Raises
+    The processes of a `world` train one together; its first measures it, and is the one to publish it. Raises
     InvalidInput (InvalidText for the text itself) and TrainingFailed.
     """
     began = time.monotonic()
@@ -109,7 +110,7 @@ def build(
     metrics: dict[str, Any] = {"training": encoded.sizes | training_metrics | seconds}
     if notes := text.notes + encoded.notes:
         metrics["notes"] = notes
-    if held_out is not None and world.is_first:
+    if held_out is not None and (world is None or world.is_first):
         measure = measure_reversed_units if recipe.reversed else measure_units
         metrics |= yield from _measure(model, tokenizer, held_out, _trimming(measure, counter))
     if counts is not None and held_out is not None and recipe.is_refitted:
@@ -208,9 +209,13 @@ def _train(
     tokenizer: Tokenizer,
     workdir: Path | None,
     save_seconds: float,
-    world: World,
+    world: World | None,
 ) -> Generator[Progress, None, tuple[LanguageModel, dict[str, Any]]]:
     """Train a recurrent model; return it with the metrics of its training."""
+    # Here, because they import PyTorch: counting a text takes less time than that does.
+    from models.neural.training.train import train
+    from models.neural.training.world import ALONE
+
     assert isinstance(recipe.model, RecurrentConfig)
     yield Progress("reading", 0, 0)
     validation = np.zeros(0, np.int32)
@@ -224,12 +229,12 @@ def _train(
         validation,
         tokenizer.vocabulary_size,
         text_starts=_text_starts(text.ids, tokenizer),
-        world=world,
+        world=world or ALONE,
         resume_from=workdir if workdir and (workdir / STATE_FILE).exists() else None,
         save_to=workdir,
         save_seconds=save_seconds,
     )
-    processes = {} if world.is_alone else {"processes": world.size}
+    processes = {"processes": world.size} if world and not world.is_alone else {}
     return result.model, {"best_step": result.model_step, "steps": result.steps} | processes | result.metrics
 
 

@@ -42,6 +42,13 @@ def test_help_of_commands_and_the_list_of_models_import_no_library_that_computes
     assert "words@1" in process.stdout
 
 
+def test_train_of_an_ngram_model_does_not_import_torch(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("the cat sat\n" * 30)
+    line = ["train", str(tmp_path / "text"), "--name", "words", "--checkpoints", str(tmp_path), "--quiet"]
+    code = f"import sys; from app.cli.main import run; assert run({line}) == 0; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
 def test_evaluate_of_an_ngram_model_does_not_import_torch(tmp_path: Path) -> None:
     publish(tmp_path, "words", ngram())
     (tmp_path / "text").write_text("the cat\n")
