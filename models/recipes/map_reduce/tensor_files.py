@@ -82,6 +82,13 @@ class TensorFile:
             raise altered(self.path)
         return array
 
+    def read_counts(self, name: str, size: int) -> NDArray[Any]:
+        """Return whole numbers [size] from 0 on, as `read` does."""
+        array = self.read(name, np.signedinteger, size)
+        if len(array) and int(array.min()) < 0:
+            raise altered(self.path)
+        return array
+
     def read_rows(self, name: str, rows: int) -> NDArray[Any]:
         """Return whole numbers from 0 to `rows` - 1, as `read` does."""
         array = self.read(name, np.signedinteger)

@@ -67,7 +67,8 @@ def read_document(path: Path, hint: str) -> tuple[dict[str, Any], str]:
     Raises InvalidInput, naming the file: with `hint` where it is not there.
     """
     try:
-        data = read_regular(path, MAX_DOCUMENT_BYTES)
+        # No more than the file has: reading makes room for as many bytes as are asked for.
+        data = read_regular(path, min(path.stat().st_size, MAX_DOCUMENT_BYTES))
         document = json.loads(data)
     except FileNotFoundError:
         raise missing(path, hint) from None

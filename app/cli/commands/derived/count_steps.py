@@ -163,8 +163,9 @@ def estimate(
     """
     with without_gc():
         from models.ngram.counting.counter import NgramCounter
-        from models.recipes.map_reduce.estimation import Estimation, estimate_part
+        from models.recipes.map_reduce.estimation import Estimation
         from models.recipes.map_reduce.plan import Plan
+        from models.recipes.map_reduce.rounds import estimate_part
         from models.recipes.map_reduce.work_folder import WorkFolder
 
     set_thread_count(threads)

@@ -9,8 +9,9 @@ import pytest
 
 from models.ngram.config import NgramConfig
 from models.recipes.map_reduce.census import Reading, take_census
-from models.recipes.map_reduce.estimation import Estimation, estimate_part
+from models.recipes.map_reduce.estimation import Estimation
 from models.recipes.map_reduce.plan import Plan, freeze
+from models.recipes.map_reduce.rounds import estimate_part
 from models.recipes.map_reduce.steps import map_shard, reduce_part
 from models.recipes.map_reduce.work_folder import WorkFolder
 from models.tokenization.config import TokenizerConfig

@@ -6,8 +6,9 @@ import pytest
 
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
-from models.recipes.map_reduce.estimation import Estimation, estimate_part, read_settings
+from models.recipes.map_reduce.estimation import Estimation, read_settings
 from models.recipes.map_reduce.plan import Plan
+from models.recipes.map_reduce.rounds import estimate_part
 from models.recipes.map_reduce.work_folder import WorkFolder
 from models.utils.scratch import Scratch
 from tests.models.recipes.map_reduce.conftest import estimate_in_rounds
