@@ -1,4 +1,4 @@
-"""Counts by steps on one machine: time, processor seconds, memory and bytes of each."""
+"""Counts by steps on one machine: time, processor seconds, memory and bytes of each.
 
 A text is cut into shards of whole lines, and all steps run as processes of their own, so many at a time; nothing but
 files passes between them. A machine more would be processes more. The model is compared with that of one process, byte
