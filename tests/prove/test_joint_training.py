@@ -1,4 +1,4 @@
-"""Command line under torchrun: two processes publish one model, and nothing where one of them is killed."""
+"""Command line under torchrun: two processes publish one model, whether or not one of them was killed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from tests.helpers.fleet import children, text
 OPTIONS = ["--kind", "gru", "--layers", "1", "--hidden-size", "24", "--embedding-size", "24", "--average-every", "8"]
 
 
-def begin(folder: Path) -> subprocess.Popen[str]:
+def begin(folder: Path, restarts: int = 0) -> subprocess.Popen[str]:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    launcher += [f"--max-restarts={restarts}"]
     command = ["-m", "app.cli.main", "train", str(folder / "text.txt"), "--name", "joint", *OPTIONS, "--json"]
     places = ["--checkpoints", str(folder / "checkpoints"), "--workdir", str(folder / "state")]
     return subprocess.Popen(
@@ -39,13 +40,16 @@ def wait_for_steps(process: subprocess.Popen[str]) -> None:
         assert line, "no training was begun"
 
 
+def kill_one(process: subprocess.Popen[str]) -> None:
+    wait_for_steps(process)
+    os.kill(max(children(process.pid)), signal.SIGKILL)
+
+
 @pytest.mark.prove
 def test_two_processes_of_torchrun_publish_one_model(tmp_path: Path) -> None:
     text(tmp_path / "text.txt", lines=6000)
     with begin(tmp_path) as process:
-        wait_for_steps(process)
-        victim = max(children(process.pid))
-        os.kill(victim, signal.SIGKILL)
+        kill_one(process)
         killed = time.monotonic()
         _, errors = process.communicate(timeout=120)
         assert process.returncode != 0
@@ -53,10 +57,12 @@ def test_two_processes_of_torchrun_publish_one_model(tmp_path: Path) -> None:
         assert "ended" in errors or "Signal 9" in errors
     assert not (tmp_path / "checkpoints" / "joint").exists()
     results = []
-    for _ in range(2):
+    for restarts in (0, 1):
         with suppress(FileNotFoundError):
             (tmp_path / "state" / "training.safetensors").unlink()
-        with begin(tmp_path) as process:
+        with begin(tmp_path, restarts) as process:
+            if restarts:
+                kill_one(process)
             out, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         results.append(json.loads(out))  # of one process: the other one prints nothing

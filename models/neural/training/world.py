@@ -18,6 +18,8 @@ from typing import TypeVar, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from models.errors import InvalidInput, TrainingFailed
 from models.utils.process_count import process_count
@@ -170,8 +172,12 @@ def _begin(timeout_seconds: float) -> None:
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         if not environment.get(name):
             raise InvalidInput(name, f"must be set where WORLD_SIZE is {size}: torchrun sets them all")
+    timeout = timedelta(seconds=timeout_seconds)
     try:
-        dist.init_process_group("gloo", timeout=timedelta(seconds=timeout_seconds))
+        store, rank, _ = next(rendezvous("env://", timeout=timeout))
+        # torchrun's store outlives a restart, with the addresses of the processes before it.
+        attempt = PrefixStore(environment.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        dist.init_process_group("gloo", store=attempt, rank=rank, world_size=size, timeout=timeout)
     except (RuntimeError, ValueError) as error:
         address = f"{environment['MASTER_ADDR']}:{environment['MASTER_PORT']}"
         what = f"the {size} processes that train together do not meet at {address}"
