@@ -59,5 +59,5 @@ def row_slices(size: int) -> list[slice]:
 def context_ranges(begins: IntArray) -> Ranges:
     """Cut contexts, whose rows begin at `begins` [contexts + 1], into ranges of about ROWS_PER_SLICE rows."""
     # Of the same dtype: NumPy would copy all of `begins` otherwise.
-    borders = np.searchsorted(begins, np.arange(ROWS_PER_SLICE, int(begins[-1]), ROWS_PER_SLICE, begins.dtype))
+    borders = np.searchsorted(begins, np.arange(ROWS_PER_SLICE, int(begins[-1]), ROWS_PER_SLICE).astype(begins.dtype))
     return list(pairwise(sorted({0, len(begins) - 1, *borders.tolist()})))
