@@ -104,6 +104,13 @@ class Scratch:
             file.truncate(size * dtype.itemsize)
             return self.map_file(file, dtype)
 
+    def watch(self, array: NDArray[Any]) -> None:
+        """Count the mapped file in which `array` lies, of which nothing is changed, among what can be let go of."""
+        base = _mapping_of(array)
+        if self.is_limited and isinstance(base, mmap.mmap):
+            with self._lock:
+                self._maps.add(base)
+
     def map_file(self, file: IO[bytes], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return the content of a file as an array; what is written to it is written to the file."""
         size = os.fstat(file.fileno()).st_size
@@ -157,11 +164,17 @@ def let_go_of(array: NDArray[Any], *, unchanged: bool = False) -> None:
 
     `unchanged`: those of any file, of whose private mapping (`map_tensors`) changes would be lost.
     """
+    base = _mapping_of(array)
+    if isinstance(base, ScratchMap if not unchanged else mmap.mmap):
+        let_go(base)
+
+
+def _mapping_of(array: NDArray[Any]) -> object:
+    """Return what the memory of `array` belongs to: a mapped file, or something else."""
     base: Any = array
     while isinstance(base, np.ndarray | memoryview):
         base = base.base if isinstance(base, np.ndarray) else base.obj
-    if isinstance(base, ScratchMap if not unchanged else mmap.mmap):
-        let_go(base)
+    return base
 
 
 def gather(source: NDArray[Any], rows: IntArray, scratch: Scratch) -> NDArray[Any]:

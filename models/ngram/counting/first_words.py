@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from models.errors import InvalidInput
-from models.kernels.jit import compiled
 from models.ngram.count_table import Level
 from models.ngram.counting.counts import Counts
 from models.ngram.counting.linking import link_suffixes
 from models.ngram.counting.runs import Runs
-from models.utils.arrays import IntArray, are_offsets
+from models.ngram.counting.soundness import are_all_rising, are_cuts, are_whole, is_least
+from models.utils.arrays import IntArray
 from models.utils.scratch import Scratch
 
 
@@ -49,32 +49,15 @@ class RangeCounts:
     def check(self, vocabulary_size: int) -> None:
         """Raise InvalidInput unless the arrays are sound for the compiled loops, which check nothing."""
         contexts = len(self.unigrams)
-        is_sound = are_whole(self.unigrams) and bool(np.all(self.unigrams >= 0))
+        is_sound = are_whole(self.unigrams) and is_least(self.unigrams, 0)
         for level in self.levels:
             is_sound = is_sound and all(map(are_whole, level)) and len(level.child_offsets) == contexts + 1
-            is_sound = is_sound and are_offsets(level.child_offsets, len(level.token))
-            is_sound = is_sound and len(level.token) == len(level.occurrences) and bool(np.all(level.occurrences > 0))
-            is_sound = is_sound and bool(are_rising(level.child_offsets, level.token, vocabulary_size))
+            is_sound = is_sound and len(level.token) == len(level.occurrences) and is_least(level.occurrences, 1)
+            is_sound = is_sound and are_cuts(level.child_offsets, len(level.token))
+            is_sound = is_sound and are_all_rising(level.child_offsets, level.token, vocabulary_size)
             contexts = len(level.token)
         if not is_sound:
             raise InvalidInput("counts", "must be n-grams in order, each counted once or more")
-
-
-def are_whole(array: IntArray) -> bool:
-    """Whether an array has one axis and holds whole numbers of 32 or 64 bits."""
-    return array.ndim == 1 and array.dtype in (np.int32, np.int64)
-
-
-@compiled
-def are_rising(child_offsets: IntArray, token: IntArray, vocabulary_size: int) -> bool:
-    """Return whether the last words of each context ascend strictly and belong to the vocabulary."""
-    for context in range(len(child_offsets) - 1):
-        before = -1
-        for row in range(child_offsets[context], child_offsets[context + 1]):
-            if token[row] <= before or token[row] >= vocabulary_size:
-                return False
-            before = token[row]
-    return True
 
 
 def cut_range(counts: Counts, begin: int, end: int, scratch: Scratch) -> RangeCounts:

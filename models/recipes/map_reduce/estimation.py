@@ -51,12 +51,17 @@ class Estimation:
         plan = self.plan
         hint = f"run `nextword counts reduce --part {part}/{plan.part_count}`"
         place = self.work.reduced(part), Origin(plan.id, part), plan.words(part)
-        return read_range(*place, plan.order, plan.vocabulary_size, hint)[0]
+        counts, _ = read_range(*place, plan.order, plan.vocabulary_size, hint)
+        self.scratch.watch(counts.unigrams)
+        return counts
 
     def read(self, round_number: int, part: int) -> TensorFile:
         """Open what a part has made in a round. Raises InvalidInput, naming the file."""
         hint = f"run `nextword counts estimate --round {round_number} --part {part}/{self.plan.part_count}`"
-        return TensorFile.open(self.work.estimated(round_number, part), self._metadata(part), hint)
+        file = TensorFile.open(self.work.estimated(round_number, part), self._metadata(part), hint)
+        for array in file.tensors.values():
+            self.scratch.watch(array)
+        return file
 
     def write(self, round_number: int, part: int, tensors: Tensors) -> Path:
         """Write what a part has made in a round, and return the file."""

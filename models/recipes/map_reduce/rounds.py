@@ -26,7 +26,7 @@ from models.ngram.smoothing.order_rules import MOST_TALLIED, takes_continuations
 from models.recipes.map_reduce.estimation import Estimation
 from models.recipes.map_reduce.work_folder import altered
 from models.utils.arrays import BoolArray, Float64Array, IntArray
-from models.utils.scratch import gather, let_go_of
+from models.utils.scratch import gather
 
 
 def estimate_part(estimation: Estimation, round_number: int, part: int) -> Path:
@@ -55,8 +55,6 @@ def _exchange(estimation: Estimation, part: int, own: RangeCounts) -> Tensors:
         links = links_into(own, part - 1, source, owners, scratch)
         add_occurrences(links, continuations, scratch)
         tensors |= {f"links.{other}.{n}": rows for n, rows in enumerate(links[1:], start=3)}
-        for column in (column for level in source.levels for column in level):
-            let_go_of(column, unchanged=True)
     keep_boundary_counts(own, continuations)
     adjusted = [own.unigrams, *(level.occurrences for level in own.levels)]
     if takes_continuations(estimation.config):

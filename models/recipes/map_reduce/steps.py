@@ -12,7 +12,6 @@ from models.ngram.counting.first_words import RangeCounts, cut_range, sum_ranges
 from models.recipes.map_reduce.plan import Plan
 from models.recipes.map_reduce.range_files import Origin, TextSizes, read_range, write_range
 from models.recipes.map_reduce.work_folder import WorkFolder
-from models.utils.scratch import let_go_of
 
 
 def map_shard(work: WorkFolder, path: Path, memory: int | None = None, scratch_folder: Path | None = None) -> TextSizes:
@@ -55,9 +54,8 @@ def reduce_part(
     def in_turn() -> Iterator[RangeCounts]:
         for shard in plan.shards:
             counts, _ = _read_mapped(work, plan, shard.name, part)
+            counter.scratch.watch(counts.unigrams)
             yield counts
-            for column in (column for level in counts.levels for column in level):
-                let_go_of(column, unchanged=True)
 
     counts = sum_ranges(in_turn(), words, plan.order, total.token_count, counter.scratch)
     write_range(counts, total, Origin(plan.id, part), work.reduced(part))

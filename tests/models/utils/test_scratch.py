@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidInput
+from models.utils.files import map_tensors, write_tensors
 from models.utils.scratch import Scratch, gather, let_go_of, resident_bytes, windows
 
 MIB = 1 << 20
@@ -34,6 +35,18 @@ def test_trim_gives_memory_back_and_keeps_the_numbers(tmp_path: Path) -> None:
     assert array[:: 2 * MIB].tolist() == list(range(0, 16 * MIB, 2 * MIB))
     let_go_of(array[5:].view(np.int8))
     assert resident_bytes(unknown=0) < before + 16 * MIB
+
+
+def test_trim_gives_back_files_that_are_watched(tmp_path: Path) -> None:
+    write_tensors({"numbers": np.arange(8 * MIB)}, tmp_path / "file")
+    numbers = map_tensors(tmp_path / "file")["numbers"]
+    scratch, before = Scratch(1, tmp_path), resident_bytes(unknown=0)
+    scratch.watch(numbers)
+    assert numbers.sum(dtype=np.int64) == 4 * MIB * (8 * MIB - 1)
+    assert resident_bytes(unknown=0) > before + 32 * MIB
+    scratch.trim()
+    assert resident_bytes(unknown=0) < before + 16 * MIB
+    assert numbers[5] == 5
 
 
 def test_room_below_the_least_is_refused_with_the_figure() -> None:
