@@ -18,9 +18,9 @@ SORT_BYTES_PER_TOKEN = 20
 """Peak bytes a token takes while n-grams are counted, where most of them occur often."""
 BYTES_PER_NGRAM = 60
 """Peak bytes of counting, estimation and packing per different n-gram."""
-SECONDS_PER_BYTE = 1e-7
+SECONDS_PER_BYTE = 8e-8
 """Seconds of reading, splitting and sorting a text per byte."""
-PIECES_SECONDS_PER_BYTE = 2e-7
+PIECES_SECONDS_PER_BYTE = 3e-7
 """Seconds in which parts of words are learnt, per byte of text."""
 SECONDS_PER_NGRAM = 1.5e-7
 """Seconds of one counting and estimation per different n-gram."""
@@ -34,14 +34,14 @@ IMPORT_SECONDS_PER_NGRAM = 1e-5
 """Seconds of an import per n-gram."""
 FLOPS_PER_THREAD = 1.2e11
 """Floating-point operations per second of one thread in matrix products."""
-SECONDS_PER_STEP = 30e-6
+SECONDS_PER_STEP = {"rnn": 10e-6, "gru": 30e-6, "lstm": 30e-6, "feedforward": 30e-6}
 """Seconds that a token of a language model takes in a layer, forward and back, beside the matrix products."""
 SECONDS_PER_LOGIT = 6e-9
 """Seconds that a word of the vocabulary takes in the softmax of a token, forward and back."""
 EVALUATION_SHARE = 0.5
 """Time that a token takes when it is only scored, as a share of that in training."""
-TORCH_BYTES = 75 << 20
-"""Memory of torch that is only taken when a network computes."""
+TORCH_BYTES = 90 << 20
+"""Memory of torch, loaded and computing."""
 MEMORY_BYTES_PER_SECOND = 5e9
 """Bytes per second that one thread reads or writes in memory."""
 _MEASURED_PASSES = 4
@@ -119,7 +119,7 @@ def _estimate_recurrent(
     memory = PROCESS_BYTES + TORCH_BYTES + 4 * (6 * parameters + activations) + 16 * tokens
     words = min(vocabulary, training.sampled_words or vocabulary)
     matrices = layers + projection
-    steps = SECONDS_PER_STEP * config.layers
+    steps = SECONDS_PER_STEP[config.kind] * config.layers
     trained = seconds_per_token(matrices + output * words / vocabulary, steps, words)
     scored = EVALUATION_SHARE * seconds_per_token(matrices + output, steps, vocabulary)
     held_out = recipe.validation_fraction if recipe.validation is None else 0.0

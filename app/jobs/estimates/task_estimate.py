@@ -20,12 +20,14 @@ EXAMPLE_BYTES_PER_TOKEN = 400
 """Bytes of a labelled example per token: its text, its words and their ids."""
 BASELINE_NUMBERS_PER_NGRAM = 2
 """Numbers of a baseline per different word or bigram: one for each of two labels."""
-COUNTING_SECONDS_PER_TOKEN = 7e-6
+COUNTING_SECONDS_PER_TOKEN = 5e-6
 """Seconds to count a baseline's n-grams per token of its examples."""
 FITTING_SECONDS_PER_TOKEN = 5e-5
 """Seconds to fit the weights of a logistic regression per token of its examples."""
 SECONDS_PER_STEP = 20e-6
 """Seconds that a token takes in a direction of a layer, forward and back, beside the matrix products."""
+READER_ACTIVATIONS = 4
+"""Numbers that a reader keeps for its gradients, its own layers included, as a multiple of its encoder's."""
 ALPHABET = 256
 """Characters that words are read by, at the most as a rule."""
 
@@ -56,11 +58,13 @@ def _estimate_network(
     parameters = sum(numbers.values()) + head + output
     batch = training.batch_size * min(tokens, text.longest)
     activations = batch * (12 * encoder.layers * encoder.vector_size + encoder.input_size)
+    if isinstance(recipe.model, ReaderConfig):
+        activations *= READER_ACTIVATIONS
     # Weights, gradients, two moments, best and mean weights.
     memory = PROCESS_BYTES + TORCH_BYTES + EXAMPLE_BYTES_PER_TOKEN * tokens + 4 * (6 * parameters + activations)
     steps = SECONDS_PER_STEP * encoder.layers * len(encoder.directions)
     if isinstance(recipe.model, ReaderConfig):
-        steps *= 2  # its own layers read the text once more
+        steps *= 1.6  # its own layers read the text once more
     trained = seconds_per_token(layers + head + output * words / vocabulary, steps, words)
     held_out = recipe.validation_fraction if recipe.validation is None else 0.0
     passes = training.epochs * (1 - held_out + held_out * EVALUATION_SHARE)

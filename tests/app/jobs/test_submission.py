@@ -17,7 +17,7 @@ from app.jobs.submission import JobSubmission
 from app.schemas.jobs.requests import parse_job_request
 from app.stores import Stores
 
-LIMIT = 400 << 20
+LIMIT = 280 << 20
 """Bytes of memory, a little more than a process has that has read nothing."""
 
 
@@ -52,9 +52,9 @@ def test_prepare_counts_on_disk_what_does_not_fit_into_memory(stores: Stores) ->
 
 
 def test_prepare_keeps_the_memory_that_was_asked_for(stores: Stores) -> None:
-    job = prepare(stores, 10_000, memory="390M")
-    assert job.request["memory"] == "390M"
-    assert job.estimate["memory_bytes"] == 390 << 20
+    job = prepare(stores, 10_000, memory="275M")
+    assert job.request["memory"] == "275M"
+    assert job.estimate["memory_bytes"] == 275 << 20
     with pytest.raises(TooExpensive, match=f"bytes of memory, and at most {LIMIT:,} are allowed"):
         prepare(stores, 10_000, memory="50G")
 

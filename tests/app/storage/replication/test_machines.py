@@ -23,7 +23,7 @@ def test_job_goes_on_at_another_machine_when_its_own_dies(tmp_path: Path, store_
     one, two = (Fleet(tmp_path / name, sqlite_url(tmp_path), environment=environment) for name in ("one", "two"))
     try:
         one.begin_all()
-        request = JOB | {"training_file": one.client.upload(text(tmp_path / "text.txt"))}
+        request = JOB | {"training_file": one.client.upload(text(tmp_path / "text.txt", 800))}
         undisturbed = one.wait(one.submit(request, "undisturbed"))
         job_id = one.submit(request, "disturbed")
         wait_for(lambda: states.fetch(job_id, 1, "training.safetensors", tmp_path / "state"), seconds=60)
