@@ -19,7 +19,6 @@ from pathlib import Path
 import click
 
 from benchmarks.scale._processes import ProgramCost, run_program
-from benchmarks.scale.text import DEFAULT_MODEL, TextGenerator
 
 ORDER = 5
 READING = ("--pretokenized", "--empty-lines", "drop")
@@ -67,12 +66,11 @@ class Steps:
 
 def cut(text: Path, folder: Path, count: int) -> list[Path]:
     """Cut a text into shards of about equal size, of whole lines."""
-    data, shards, begin = text.read_bytes(), [], 0
-    for number in range(count):
-        end = len(data) if number == count - 1 else data.find(b"\n", len(data) * (number + 1) // count) + 1
-        shards.append(folder / f"shard-{number:04}.txt")
-        shards[-1].write_bytes(data[begin:end])
-        begin = end
+    shards = [folder / f"shard-{number:04}.txt" for number in range(count)]
+    limit = -(-text.stat().st_size // count)
+    with text.open("rb") as lines:
+        for shard in shards:
+            shard.write_bytes(b"".join(lines.readlines(limit)))
     return shards
 
 
@@ -128,8 +126,11 @@ def main(
         root = Path(name)
         if text is None:
             text = root / "text"
-            TextGenerator(DEFAULT_MODEL, round(millions * 1e6)).write(text, round(millions * 1e6))
-        tokens = sum(len(line.split()) + 1 for line in text.open("rb") if line.strip())
+            # In a process of its own: programs that are started begin with the memory of this one.
+            write = [sys.executable, "-m", "benchmarks.scale.text", str(text), "--tokens", str(round(millions * 1e6))]
+            run_program(write, root)
+        with text.open("rb") as lines:
+            tokens = sum(len(line.split()) + 1 for line in lines if line.strip())
         shards = cut(text, root, shard_count)
         click.echo(
             f"{tokens:,} tokens, {text.stat().st_size / 1e6:.0f} MB, {shard_count} shards, {parts} parts, one machine"
