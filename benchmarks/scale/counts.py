@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from benchmarks.scale._processes import ProgramCost, run_program
+from models.checkpoint.card import FileDigest
 
 ORDER = 5
 READING = ("--pretokenized", "--empty-lines", "drop")
@@ -140,8 +141,8 @@ def main(
         for count in map(int, processes.split(",")):
             click.echo(f"processes at a time: {count}")
             run_steps(Steps(root, count, memory), shards, parts, tokens, models)
-            same = [(models / name / "1" / "weights.safetensors").read_bytes() for name in ("alone", "steps")]
-            click.echo(f"  weights {'equal to' if same[0] == same[1] else 'NOT those of'} one process's, byte by byte")
+            alone, steps = (FileDigest.of(models / name / "1" / "weights.safetensors") for name in ("alone", "steps"))
+            click.echo(f"  weights {'equal to' if steps == alone else 'NOT those of'} one process's, byte by byte")
             shutil.rmtree(root / "work")
             shutil.rmtree(models / "steps")
 
