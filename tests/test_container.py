@@ -48,6 +48,27 @@ def test_it_ends_without_a_key_unless_told_to_be_open(compose: Composition) -> N
     assert "nextword keys" in line
 
 
+def test_what_serves_has_no_torch_and_what_trains_has(compose: Composition) -> None:
+    find = "import importlib.util as u; print([n for n in ('torch', 'onnx', 'numba') if u.find_spec(n)])"
+    images = {
+        image: subprocess.run(
+            ["docker", "run", "--rm", "--entrypoint", "python", image, "-c", find],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for image in ("nextword:serving", "nextword:latest")
+    }
+    assert images == {"nextword:serving": "['numba']", "nextword:latest": "['torch', 'onnx', 'numba']"}
+
+
+def test_what_serves_refuses_to_run_jobs(compose: Composition) -> None:
+    done = subprocess.run(
+        ["docker", "run", "--rm", "nextword:serving", "worker"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "lacks PyTorch" in done.stderr, done.stderr.count("\n")) == (2, True, 1)
+
+
 def test_it_is_an_ordinary_user(compose: Composition) -> None:
     assert compose.inside("id", "-u") != "0"
     writable = "for folder in / /opt/app /usr /var/cache/nextword; do touch $folder/x 2>/dev/null && echo $folder; done"
@@ -76,7 +97,7 @@ def test_its_health_is_checked(compose: Composition) -> None:
 
 
 def test_loops_were_compiled_when_it_was_built(compose: Composition) -> None:
-    count = "find {} -name '*.nbc' | wc -l"
+    count = "find {} -name '*.loop' | wc -l"
     before = compose.inside("sh", "-c", count.format("/var/cache/nextword"))
     assert int(before) > 10
     again = f"cp -r /var/cache/nextword /tmp/copy && NUMBA_CACHE_DIR=/tmp/copy nextword compile && {count}"

@@ -10,6 +10,7 @@ torch comes without GNU's runtime, a team is one thread.
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache, partial
@@ -198,13 +199,14 @@ def _build(function: EntryFunction) -> machine_code.MachineCode | None:
 def load_runtime() -> OpenMPRuntime | None:
     """Return the OpenMP runtime that comes with torch, or None if it is not GNU's.
 
-    Torch is not imported for this, since that takes a second which n-gram models have no other need of.
+    Torch is not imported for this, since that takes a second which n-gram models have no other need of. Where it is not
+    installed, its runtime may have been put among the libraries of the environment.
     """
+    folders = [Path(sys.prefix, "lib")]
     spec = find_spec("torch")
-    if spec is None or spec.origin is None:
-        return None
-    torch_folder = Path(spec.origin).parent
-    for folder in (torch_folder / "lib", torch_folder.with_name("torch.libs")):
-        for path in folder.glob("libgomp*"):
-            return OpenMPRuntime(ctypes.CDLL(str(path)))
+    if spec is not None and spec.origin is not None:
+        torch_folder = Path(spec.origin).parent
+        folders = [torch_folder / "lib", torch_folder.with_name("torch.libs")]
+    for path in (path for folder in folders for path in folder.glob("libgomp*")):
+        return OpenMPRuntime(ctypes.CDLL(str(path)))
     return None

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,3 +93,25 @@ def test_server_ends_at_once_at_a_second_signal(tmp_path: Path) -> None:
             wait_for(lambda: get(f"{url}/health/ready").json()["status"] == "stopping")
             server.send_signal(signal.SIGTERM)
             assert server.wait(60) == -signal.SIGTERM
+
+
+def test_server_with_the_shipped_models_loads_neither_torch_nor_numba_nor_scipy(tmp_path: Path) -> None:
+    """Machine code comes from its files; the first of the two processes makes those that are missing."""
+    code = """
+import sys
+from pathlib import Path
+from app.core.settings import Settings
+from app.engine.warm_up import warm_up
+from app.main import create_app
+from models.checkpoint.families import FAMILIES_BY_PRECISION
+from models.checkpoint.load import load
+from models.checkpoint.repository import list_checkpoints
+
+create_app(Settings(data=Path(sys.argv[1])))
+for shipped in list_checkpoints(Path("checkpoints")):
+    warm_up(load(shipped.path, families=FAMILIES_BY_PRECISION["int8"]))
+print(sorted({"torch", "numba", "llvmlite", "scipy", "sklearn", "onnx"} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "[]\n"

@@ -90,7 +90,7 @@ def require(image: str) -> None:
 
 @pytest.fixture(scope="session")
 def compose_command() -> list[str]:
-    """`docker compose`, or what it was called before, with the image built for it."""
+    """`docker compose`, or what it was called before, with the images built for it."""
     require(BASE)
     require(DATABASE)
     commands = [command for command in (["docker", "compose"], ["docker-compose"]) if succeeds(*command, "version")]
@@ -98,7 +98,9 @@ def compose_command() -> list[str]:
         pytest.skip("neither `docker compose` nor `docker-compose` is here")
     # The host's network, as an index of packages may only be reached from there.
     index = f"TORCH_INDEX={os.environ.get('TORCH_INDEX', '')}"
-    out("docker", "build", "--network", "host", "--build-arg", index, "-t", "nextword:latest", ".")
+    build = "docker", "build", "--network", "host", "--build-arg", index
+    out(*build, "-t", "nextword:latest", ".")
+    out(*build, "-t", "nextword:serving", "--target", "serving", ".")
     return commands[0]
 
 

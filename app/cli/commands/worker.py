@@ -41,6 +41,8 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
     One does as many at once as NEXTWORD_JOB_SLOTS says. Settings without an option are read from environment
     variables NEXTWORD_<SETTING>; NEXTWORD_DATABASE_URL must be the service's.
     """
+    if find_spec("torch") is None:
+        raise InvalidInput("installation", "lacks PyTorch, which jobs need: this one only serves (--no-worker)")
     from app.stores import Stores
     from app.worker.run_monitor import retry_while_unavailable
 

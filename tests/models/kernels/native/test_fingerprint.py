@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.kernels.hashing import next_slot
 from models.kernels.jit import compiled, prefetch
 from models.kernels.native.fingerprint import fingerprint_of, source_of
 
@@ -25,6 +26,15 @@ def test_fingerprint_is_the_same_wherever_a_function_lies():
 )
 def test_fingerprint_changes_with_whatever_a_function_calls(before, after):
     assert fingerprint(PLAIN) != fingerprint(PLAIN.replace(before, after))
+
+
+def test_fingerprint_tells_which_constant_has_which_value():
+    plain = "A, B, C = 3, 3, 5\ndef loop(x): return x * A + B - C"
+    assert fingerprint(plain) != fingerprint(plain.replace("3, 3, 5", "3, 5, 5"))
+
+
+def test_fingerprint_is_the_same_each_time():
+    assert len({fingerprint_of(next_slot) for _ in range(50)}) == 1
 
 
 def test_fingerprint_looks_into_closures():
