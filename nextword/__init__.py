@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from models.language_model import LanguageModel as LanguageModel
     from models.neural.config import RecurrentConfig as RecurrentConfig
     from models.neural.training.config import TrainingConfig as TrainingConfig
+    from models.neural.training.join import join_world as join_world
     from models.neural.training.world import World as World
-    from models.neural.training.world import join_world as join_world
     from models.ngram.config import NgramConfig as NgramConfig
     from models.recipes.build import build as build
     from models.recipes.recipe import Recipe as Recipe
@@ -71,7 +71,7 @@ _HOMES = {
     "concat": "models.state",
     "evaluate": "models.evaluation.evaluator",
     "generate": "models.inference.generation",
-    "join_world": "models.neural.training.world",
+    "join_world": "models.neural.training.join",
     "load": "nextword.loading",
     "make_sequences": "models.inference.generation",
     "resolve": "models.checkpoint.repository",

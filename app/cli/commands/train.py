@@ -155,7 +155,7 @@ def _joined_world(recipe: Recipe | TaskRecipe) -> Iterator[World | None]:
     if Path(STANDARD_INPUT) in recipe.files:
         raise InvalidInput("files", f"must be files: {count} processes cannot all read the standard input")
     with without_gc():
-        from models.neural.training.world import join_world
+        from models.neural.training.join import join_world
 
     with join_world() as world:
         yield world

@@ -1,33 +1,26 @@
-"""The processes that train one model together: `World`, and `join_world`, which finds the others.
+"""The processes that train one model together, and what they tell each other: `World`.
 
-They talk by gloo, the backend of `torch.distributed` for CPUs. Its errors become TrainingFailed: a process that has
-ended breaks its connections, and the others learn of it when they next have something to tell each other; one that
-hangs, or whose machine is lost, is waited for no longer than the timeout.
+`models.neural.training.join` finds them. They talk by gloo, the backend of `torch.distributed` for CPUs. Its errors
+become TrainingFailed: a process that has ended breaks its connections, and the others learn of it when they next have
+something to tell each other; one that hangs, or whose machine is lost, is waited for no longer than the timeout.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
-from torch.distributed.rendezvous import rendezvous
 
 from models.errors import InvalidInput, TrainingFailed
-from models.utils.process_count import process_count
 from models.utils.progress import Progress
 
 Item = TypeVar("Item")
-TIMEOUT_SECONDS = 600.0
-"""Longest wait for another process; a shorter one gives up on slow disks, on which texts are read at unlike speeds."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +131,7 @@ class World:
         except RuntimeError as error:
             raise TrainingFailed(
                 f"another of the {self.size} processes that train together has ended, or does not answer; this is "
-                f"number {self.rank} ({_cause(error)})"
+                f"number {self.rank} ({cause_of(error)})"
             ) from error
 
 
@@ -146,48 +139,10 @@ ALONE = World()
 """World of one process."""
 
 
-@contextmanager
-def join_world(timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[World]:
-    """Join the processes that the environment tells of; yield the place of this one among them.
-
-    RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are read as torchrun sets them; where they are unset, it is alone. A
-    group that `torch.distributed` has already, as in a worker of Ray's TorchTrainer, is used and left as it is.
-
-    Raises InvalidInput, naming the variable that is missing, and TrainingFailed where the others are not to be found.
-    """
-    if dist.is_initialized():
-        yield World(dist.get_rank(), dist.get_world_size())
-    elif process_count() == 1:
-        yield ALONE
-    else:
-        _begin(timeout_seconds)
-        try:
-            yield World(dist.get_rank(), dist.get_world_size())
-        finally:
-            dist.destroy_process_group()
-
-
-def _begin(timeout_seconds: float) -> None:
-    size, environment = process_count(), os.environ
-    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
-        if not environment.get(name):
-            raise InvalidInput(name, f"must be set where WORLD_SIZE is {size}: torchrun sets them all")
-    timeout = timedelta(seconds=timeout_seconds)
-    try:
-        store, rank, _ = next(rendezvous("env://", timeout=timeout))
-        # torchrun's store outlives a restart, with the addresses of the processes before it.
-        attempt = PrefixStore(environment.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
-        dist.init_process_group("gloo", store=attempt, rank=rank, world_size=size, timeout=timeout)
-    except (RuntimeError, ValueError) as error:
-        address = f"{environment['MASTER_ADDR']}:{environment['MASTER_PORT']}"
-        what = f"the {size} processes that train together do not meet at {address}"
-        raise TrainingFailed(f"{what} ({_cause(error)})") from error
-
-
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
     """Return what torch says has happened, without its source file and advice.
 
-    >>> _cause(RuntimeError("[/a/pair.cc:5] Connection closed by peer. Check the logs.\\nmore"))
+    >>> cause_of(RuntimeError("[/a/pair.cc:5] Connection closed by peer. Check the logs.\\nmore"))
     'Connection closed by peer'
     """
     return re.sub(r"^\[[^\]]*\] ", "", str(error).splitlines()[0]).split(". ")[0]

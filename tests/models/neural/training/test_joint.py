@@ -26,9 +26,10 @@ from safetensors.torch import load_file as load_state
 from models.errors import NextwordError, StateMismatch
 from models.neural.config import RecurrentConfig
 from models.neural.training.config import STATE_FILE, TrainingConfig
+from models.neural.training.join import join_world
 from models.neural.training.train import train
 from models.neural.training.trainer import Trainer
-from models.neural.training.world import World, join_world
+from models.neural.training.world import World
 from models.threads import set_thread_count
 from models.utils.progress import Progress, run_to_completion
 
