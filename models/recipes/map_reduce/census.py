@@ -81,7 +81,12 @@ class Census:
         return Path(self.path).name
 
     def write(self, work: WorkFolder) -> Path:
-        """Write the census and return its file. Raises InvalidInput where another shard has its name."""
+        """Write the census and return its file. Raises InvalidInput where another shard has its name.
+
+        Names that begin with a dot are those of unfinished files, and refused too.
+        """
+        if self.shard.startswith("."):
+            raise InvalidInput("shard", f"must have a name that begins with no dot, and {self.shard} does")
         path = work.census(self.shard)
         if path.exists() and Census.read(path).digest != self.digest:
             reason = f"must have a name of its own: {path} is the census of other bytes; remove it if the shard changed"

@@ -90,6 +90,9 @@ class Plan:
             whole = all(type(number) is int for number in (order, *cuts))
             if content["format"] != _FORMAT or not whole or not shards or not 1 <= order <= MAX_ORDER:
                 raise altered(work.plan)
+            names = {shard.name for shard in shards}
+            if len(names) < len(shards) or any(not name or name.startswith(".") for name in names):
+                raise altered(work.plan)
             if len(cuts) < 2 or cuts[0] != 0 or any(b < a for a, b in pairwise(cuts)):
                 raise altered(work.plan)
             return cls(sha256, order, cuts, digest, Reading.from_document(content["reading"]), shards)

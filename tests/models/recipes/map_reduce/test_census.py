@@ -55,6 +55,12 @@ def test_census_write_keeps_two_shards_of_one_name_apart(tmp_path: Path) -> None
         take_census(tmp_path / "b" / "text", READING).write(work)
 
 
+def test_census_write_refuses_the_name_of_an_unfinished_file(tmp_path: Path) -> None:
+    (tmp_path / ".text").write_text("the cat\n")
+    with pytest.raises(InvalidInput, match="shard: must have a name that begins with no dot"):
+        take_census(tmp_path / ".text", READING).write(WorkFolder(tmp_path))
+
+
 @pytest.mark.parametrize(
     "change",
     [{"counts": {"a": -1}}, {"counts": {"a": "1"}}, {"counts": []}, {"marks": [True]}, {"digest": {}}, {"lines": None}],

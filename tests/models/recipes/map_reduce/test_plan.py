@@ -81,7 +81,16 @@ def test_freeze_refuses_numbers_out_of_bounds(work: WorkFolder, order: int, part
 
 @pytest.mark.parametrize(
     "change",
-    [{"cuts": [0, 5, 3]}, {"cuts": [0]}, {"order": "3"}, {"shards": []}, {"format": 2}, {"reading": {}}, {"cuts": 1}],
+    [
+        {"cuts": [0, 5, 3]},
+        {"cuts": [0]},
+        {"order": "3"},
+        {"shards": []},
+        {"format": 2},
+        {"reading": {}},
+        {"cuts": 1},
+        {"shards": [{"path": "..", "digest": {"sha256": "", "size": 1}}]},
+    ],
     ids=str,
 )
 def test_plan_read_refuses_another_content(work: WorkFolder, change: dict[str, object]) -> None:
