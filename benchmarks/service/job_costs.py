@@ -1,4 +1,4 @@
-"""Processor time of tiny n-gram jobs, by process: the service, the worker, its fork server, and the jobs' own.
+"""Processor time of tiny n-gram jobs, by process: service, worker, fork server, and the jobs' own.
 
 Each job counts 50 lines into a model of order 2. Jobs are asked for over HTTP while no worker runs; then one worker
 does them, one at a time, and the service loads what they publish. What loading takes once, before the first job of a

@@ -1,4 +1,4 @@
-"""What an attempt fetches before its work begins, and what ends its waiting."""
+"""Fetching of what an attempt needs before its work begins, and the end of waiting for it."""
 
 from __future__ import annotations
 

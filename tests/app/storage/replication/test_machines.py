@@ -1,4 +1,4 @@
-"""Machines that share a database and an object store, and no folder: one dies over a job, another ends it."""
+"""Machines that share a database and an object store: one dies over a job, another ends it."""
 
 from __future__ import annotations
 
