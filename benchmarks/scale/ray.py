@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from app.storage.database import sqlite_url
-from benchmarks.scale._ray_cluster import CODE, RayFleet, RayNodes, find_ray_python
+from benchmarks.scale._ray.cluster import CODE, RayFleet, RayNodes, find_ray_python
 from tests.helpers.fleet import Fleet, text
 
 NODES = 3
@@ -82,7 +82,7 @@ class Scoring:
     """A program that scores records by as many actors as it is asked for."""
 
     def __init__(self, python: str, address: str, records: Path, checkpoints: Path) -> None:
-        command = [python, "-m", "benchmarks.scale._ray_scoring", address, str(records), str(checkpoints), MODEL]
+        command = [python, "-m", "benchmarks.scale._ray.scoring", address, str(records), str(checkpoints), MODEL]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(command, text=True, env={**os.environ, **CODE}, **pipes)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale._ray_cluster import find_ray_python, ray_fleet
+from benchmarks.scale._ray.cluster import find_ray_python, ray_fleet
 from tests.helpers.fleet import text
 from tests.helpers.serving import wait_for
 from tests.prove.test_kills import KINDS, LANGUAGE_MODELS, prove

@@ -1,4 +1,4 @@
-"""Simulated Ray cluster on this machine: `python -m benchmarks.scale._ray_nodes NODES [PROCESSORS]`.
+"""Simulated Ray cluster on this machine: `python -m benchmarks.scale._ray.nodes NODES [PROCESSORS]`.
 
 Needs a Python that has Ray. Starts a head that does no jobs and so many nodes of one processor, or as many as they say,
 prints the cluster's address, and then reads commands: `kill` ends a node and all of its processes at once and puts

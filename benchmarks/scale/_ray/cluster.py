@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.helpers.fleet import Fleet
 
-CODE = {"PYTHONPATH": str(Path(__file__).parents[2])}
+CODE = {"PYTHONPATH": str(Path(__file__).parents[3])}
 """Where nodes and worker find Nextword, whichever Python they run by."""
 TITLE = b"ray::RayChild"
 """What Ray calls the process of a job."""
@@ -32,7 +32,7 @@ class RayNodes:
     def __init__(self, python: str, count: int, processors: int = 1, patience: float = 600.0) -> None:
         """Start the nodes; each command is waited for no longer than `patience` seconds."""
         self._patience = patience
-        command = [python, "-m", "benchmarks.scale._ray_nodes", str(count), str(processors)]
+        command = [python, "-m", "benchmarks.scale._ray.nodes", str(count), str(processors)]
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 closed by `close`
         self._process = subprocess.Popen(
             command,
