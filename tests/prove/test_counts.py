@@ -28,12 +28,23 @@ def _call(*arguments: str | Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _run(chance: random.Random, *arguments: str | Path) -> int:
+def _wait(process: subprocess.Popen[bytes], folder: Path, chance: random.Random) -> None:
+    """Wait for a random time, or until the process has begun to write a file and a moment longer."""
+    if chance.random() < 0.5:
+        time.sleep(chance.uniform(0.1, LONGEST_SECONDS))
+        return
+    before = set(folder.rglob("*"))
+    while process.poll() is None and set(folder.rglob("*")) <= before:
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.03))
+
+
+def _run(chance: random.Random, folder: Path, *arguments: str | Path) -> int:
     """Run a call to its end, killed some times before; return how often it was in the middle of its work."""
     killed = 0
     for _ in range(KILLS):
         with _call(*arguments) as process:
-            time.sleep(chance.uniform(0.1, LONGEST_SECONDS))
+            _wait(process, folder, chance)
             process.send_signal(signal.SIGKILL)
         killed += process.returncode == -signal.SIGKILL
     with _call(*arguments) as process:
@@ -49,17 +60,17 @@ def test_steps_killed_at_random_moments_make_the_model_of_one_process(tmp_path: 
         shards[-1].write_text("".join(f"{' '.join(map(str, line))}\n" for line in words[number].tolist()))
     work, models, killed = ("--work", tmp_path / "work"), ("--checkpoints", tmp_path / "models", "--quiet"), 0
     for shard in shards:
-        killed += _run(chance, "counts", "census", shard, *work)
-    killed += _run(chance, "counts", "freeze", "--order", str(ORDER), "--parts", str(PARTS), *work)
+        killed += _run(chance, tmp_path, "counts", "census", shard, *work)
+    killed += _run(chance, tmp_path, "counts", "freeze", "--order", str(ORDER), "--parts", str(PARTS), *work)
     for shard in shards:
-        killed += _run(chance, "counts", "map", shard, *work)
+        killed += _run(chance, tmp_path, "counts", "map", shard, *work)
     parts = [("--part", f"{part}/{PARTS}") for part in range(1, PARTS + 1)]
     for part in parts:
-        killed += _run(chance, "counts", "reduce", *part, *work)
+        killed += _run(chance, tmp_path, "counts", "reduce", *part, *work)
     for number in range(1, ORDER + 1):
         for part in parts:
-            killed += _run(chance, "counts", "estimate", "--round", str(number), *part, *work)
-    killed += _run(chance, "counts", "pack", "--name", "steps", "--estimated", *work, *models)
+            killed += _run(chance, tmp_path, "counts", "estimate", "--round", str(number), *part, *work)
+    killed += _run(chance, tmp_path, "counts", "pack", "--name", "steps", "--estimated", *work, *models)
     alone = ("--name", "alone", "--order", str(ORDER), "--validation-fraction", "0")
     with _call("train", *shards, *alone, *models) as process:
         assert process.wait() == 0
