@@ -1,4 +1,4 @@
-"""Estimation by ranges of first words: `Estimation` knows its settings, files, and what all parts share of them.
+"""Estimation by ranges of first words: `Estimation`, its settings and files, and what parts share.
 
 The work is done in `rounds`, and what they leave is joined by `packing`.
 """

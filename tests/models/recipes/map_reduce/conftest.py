@@ -1,4 +1,4 @@
-"""All steps of a count in one process, for tests of each."""
+"""Steps of a count, taken in one process, for tests of each."""
 
 from __future__ import annotations
 

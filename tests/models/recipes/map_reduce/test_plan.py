@@ -1,4 +1,4 @@
-"""One vocabulary of all shards, and the ranges of their first words."""
+"""Vocabulary of all shards, and ranges of its words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimation in rounds: refusals, files that are missing or altered, and the same bytes when done again."""
+"""Estimation in rounds: refusals, missing and altered files, the same bytes when done again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting a shard and adding up a part: the same bytes when done again, and plain errors for what is not as it was."""
+"""Counting of a shard and of a part: the same bytes when done again, and errors that name the file."""
 
 from __future__ import annotations
 
