@@ -21,7 +21,7 @@ from app.engine.registry.snapshot import PublishedModel
 from app.jobs.finished_jobs import delete_finished_job, finished_jobs
 from app.storage.published_models import delete_unused_version
 from app.stores import Stores
-from app.worker.workspaces import Workspaces
+from app.worker.saved.workspaces import Workspaces
 from models.checkpoint.card import CARD_FILE
 from models.errors import CheckpointError, CheckpointNotFound
 

@@ -77,7 +77,7 @@ class FileBytes:
                 temporary.write_bytes(content)
 
     def remove(self, sha256: str) -> None:
-        """Remove bytes here and in the store. Where that does not answer, they waste room there, and break nothing."""
+        """Remove bytes here and in the store; where it does not answer, they waste room there."""
         self.path(sha256).unlink(missing_ok=True)
         try:
             if self.shared is not None:

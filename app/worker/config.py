@@ -11,7 +11,7 @@ from app.jobs.leases import LeaseStore
 from app.storage.file_store import FileStore
 from app.storage.replication.shared_models import SharedModels
 from app.worker.run_protocol import Launcher
-from app.worker.workspaces import Workspaces
+from app.worker.saved.workspaces import Workspaces
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Gathering of what an attempt at a job needs of other machines, from the object store that they share.
+"""Gathering of what an attempt at a job needs of other machines, from the store that they share.
 
 The lease is kept meanwhile, as files may be large and the store may not answer for some time.
 """

@@ -12,7 +12,7 @@ from typing import Any
 from app.schemas.jobs.selection_jobs import RecordsRequest
 from app.worker.input_links import link_inputs
 from app.worker.run_protocol import Done, OutputFile, RunSpec
-from app.worker.workspaces import BLOCKS_FOLDER
+from app.worker.saved.adoption import BLOCKS_FOLDER
 from models.checkpoint.card import FileDigest
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve

@@ -23,7 +23,7 @@ from app.retention import DAY_SECONDS, Retention
 from app.storage.sample_file import SAMPLE_ID
 from app.storage.tables import EVENTS, METRICS, Status
 from app.stores import Stores
-from app.worker.workspaces import Workspaces
+from app.worker.saved.workspaces import Workspaces
 from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
 from models.errors import CheckpointNotFound, InvalidInput

@@ -80,8 +80,8 @@ def follow_store(settings: Settings, stop: threading.Event, stores: Stores) -> N
 def build_worker(settings: Settings, stores: Stores, stop: threading.Event, tracing: Tracing | None = None) -> Worker:
     """Build the worker of these settings, whose jobs are traced by `tracing`."""
     from app.worker.config import WorkerConfig, WorkerContext
+    from app.worker.saved.workspaces import Workspaces
     from app.worker.worker import Worker
-    from app.worker.workspaces import Workspaces
 
     threads = settings.job_threads or spare_cores()
     config = WorkerConfig(

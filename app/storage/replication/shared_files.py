@@ -28,7 +28,7 @@ class SharedFiles:
             self._objects.put(_key(sha256), path)
 
     def fetch(self, sha256: str, path: Path) -> None:
-        """Write the bytes with this hash to a new file. Raises SourceError unless they come whole and unaltered."""
+        """Write bytes to a new file. Raises SourceError unless they come whole and have this hash."""
         size, digest = self._objects.size(_key(sha256)), hashlib.sha256()
         if size is None:
             raise SourceError(f"{self._objects.url} does not have the file with the hash {sha256}")

@@ -1,4 +1,4 @@
-"""Published models as a job needs them: those of other machines are fetched first, its own is put there.
+"""Published models that a job needs or makes: others' are fetched from the store, its own is put there.
 
 `Replica` brings folder and store to the same models every few seconds; a job cannot wait for that.
 """

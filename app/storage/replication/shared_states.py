@@ -1,4 +1,4 @@
-"""Saved states of trainings in an object store, so that a job goes on at another machine than it began at.
+"""Saved states of jobs in an object store, so that a job goes on at another machine than it began at.
 
 An object is called `.jobs/<job>/<lease>/<file>`, a name that no model has. Each attempt writes below its own lease, as
 it does in the folder of data, so one that was taken for lost cannot write into its successor's.
@@ -26,12 +26,16 @@ class SharedStates:
         names = {path.split("/")[2] for path, _ in self._objects.list(f"{FOLDER}/{job_id}")}
         return sorted(int(name) for name in names if name.isdecimal())
 
+    def names(self, job_id: str, lease: int, folder: str) -> list[str]:
+        """Return the names of the files of an attempt in a folder."""
+        return [path.rpartition("/")[2] for path, _ in self._objects.list(_key(job_id, lease, folder))]
+
     def put(self, job_id: str, lease: int, name: str, path: Path) -> None:
         """Write a file of an attempt; it is seen once it is whole. Raises OSError where it cannot be read."""
         self._objects.put(_key(job_id, lease, name), path)
 
     def fetch(self, job_id: str, lease: int, name: str, path: Path) -> bool:
-        """Write a file of an attempt to `path`; False where there is none. Raises SourceError where it breaks off."""
+        """Write a file of an attempt to `path`; False where there is none. Raises SourceError."""
         with suppress(CheckpointNotFound):
             self._objects.fetch(_key(job_id, lease, name), path)
             return True

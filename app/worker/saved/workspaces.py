@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,14 +16,11 @@ from pathlib import Path
 
 from app.core.exceptions import StoreUnavailable
 from app.storage.replication.shared_states import SharedStates
-from app.worker.reporter import METRICS_FILE
-from app.worker.state_sharing import StateSharing
+from app.worker.saved.adoption import BLOCKS_FOLDER, adopt_blocks, adopt_state, fetch_blocks, fetch_state
+from app.worker.saved.state_sharing import StateSharing
 from models.neural.training.config import STATE_FILE
-from models.selection.config import MANIFEST
 
 logger = logging.getLogger(__name__)
-BLOCKS_FOLDER = "blocks"
-"""Folder of the blocks of records that are done, with a manifest that is only appended to."""
 
 
 class Workspaces:
@@ -56,10 +52,14 @@ class Workspaces:
         shared = self._shared.leases(job_id) if self._shared else []
         for earlier in sorted({*_leases_in(self._work / job_id), *shared}, reverse=True):
             source = self.workdir(job_id, earlier)
-            if earlier < lease and (_adopt_state(source, workdir) or _adopt_blocks(source, workdir)):
+            if earlier < lease and (adopt_state(source, workdir) or adopt_blocks(source, workdir)):
                 return
-            if earlier < lease and self._shared and _fetch_state(self._shared, job_id, earlier, workdir):
+            if earlier < lease and self._shared and self._fetch(self._shared, job_id, earlier, workdir):
                 return
+
+    def _fetch(self, shared: SharedStates, job_id: str, lease: int, workdir: Path) -> bool:
+        """Fetch what an attempt at another machine has saved; False where that is nothing."""
+        return fetch_state(shared, job_id, lease, workdir) or fetch_blocks(shared, job_id, lease, workdir)
 
     @contextmanager
     def sharing(self, job_id: str, lease: int) -> Iterator[Callable[[], None]]:
@@ -106,52 +106,3 @@ def _leases_in(directory: Path) -> list[int]:
     """Return the leases that have a directory in `directory`, oldest first."""
     names = [path.name for path in directory.iterdir()] if directory.exists() else []
     return sorted(int(name) for name in names if name.isdecimal())
-
-
-def _adopt_state(source: Path, target: Path) -> bool:
-    """Copy state and metrics of an earlier attempt; False where it saved no state.
-
-    The state is linked first and becomes visible last: the metrics copied in between cover it, even if its writer runs.
-    """
-    hidden = target / f".{STATE_FILE}"
-    with suppress(FileNotFoundError):
-        hidden.unlink(missing_ok=True)
-        os.link(source / STATE_FILE, hidden)
-        with suppress(FileNotFoundError):  # a state before the first measurement
-            shutil.copyfile(source / METRICS_FILE, target / METRICS_FILE)
-        hidden.rename(target / STATE_FILE)
-        return True
-    return False
-
-
-def _fetch_state(shared: SharedStates, job_id: str, lease: int, target: Path) -> bool:
-    """Fetch state and metrics of an attempt at another machine; False where it saved no state.
-
-    As there, the metrics come after the state, which becomes visible last.
-    """
-    hidden = target / f".{STATE_FILE}"
-    if not shared.fetch(job_id, lease, STATE_FILE, hidden):
-        return False
-    if not shared.fetch(job_id, lease, METRICS_FILE, target / METRICS_FILE):
-        (target / METRICS_FILE).unlink(missing_ok=True)
-    hidden.rename(target / STATE_FILE)
-    return True
-
-
-def _adopt_blocks(source: Path, target: Path) -> bool:
-    """Take over the blocks of an earlier attempt; False where it has none.
-
-    Blocks never change, so that they are linked. The manifest is copied, and first: what it names is there already,
-    even if its writer runs.
-    """
-    blocks, hidden = source / BLOCKS_FOLDER, target / f".{BLOCKS_FOLDER}"
-    if not (blocks / MANIFEST).exists():
-        return False
-    shutil.rmtree(hidden, ignore_errors=True)
-    hidden.mkdir()
-    shutil.copyfile(blocks / MANIFEST, hidden / MANIFEST)
-    for block in blocks.iterdir():
-        if block.name != MANIFEST and not block.name.startswith("."):
-            os.link(block, hidden / block.name)
-    hidden.rename(target / BLOCKS_FOLDER)
-    return True

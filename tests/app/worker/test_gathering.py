@@ -19,7 +19,7 @@ from app.storage.replication.shared_models import SharedModels
 from app.worker import gathering, run_monitor
 from app.worker.config import WorkerConfig, WorkerContext
 from app.worker.gathering import JobCancelled, fetch_published, gather
-from app.worker.workspaces import Workspaces
+from app.worker.saved.workspaces import Workspaces
 from models.checkpoint.repository import list_checkpoints
 from tests.helpers.serving import ngram, publish
 

@@ -13,7 +13,8 @@ import pytest
 
 from app.worker.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Message, RunSpec, Stopped, message_from_json, message_to_json
-from app.worker.workspaces import BLOCKS_FOLDER, Workspaces
+from app.worker.saved.adoption import BLOCKS_FOLDER
+from app.worker.saved.workspaces import Workspaces
 from models.selection import selection
 from models.utils.compression import decompress_block
 from tests.helpers.jobs import PACE, ask, over, upload, working

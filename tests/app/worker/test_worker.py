@@ -22,8 +22,8 @@ from app.storage.replication.shared_models import SharedModels
 from app.storage.tables import Status
 from app.worker.config import WorkerConfig, WorkerContext
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Resumed, RunSpec, Stopped
+from app.worker.saved.workspaces import Workspaces
 from app.worker.worker import Worker
-from app.worker.workspaces import Workspaces
 from models.checkpoint.card import CARD_FILE
 from tests.helpers.jobs import write_card
 

@@ -10,10 +10,12 @@ import pytest
 from app.core.exceptions import StoreUnavailable
 from app.storage.replication.objects import Objects
 from app.storage.replication.shared_states import SharedStates
-from app.worker import state_sharing
 from app.worker.reporter import METRICS_FILE
-from app.worker.workspaces import Workspaces
+from app.worker.saved import state_sharing
+from app.worker.saved.adoption import BLOCKS_FOLDER
+from app.worker.saved.workspaces import Workspaces
 from models.neural.training.config import STATE_FILE
+from models.selection.config import MANIFEST
 from tests.helpers.serving import wait_for
 
 
@@ -100,3 +102,22 @@ def test_sharing_tries_again_where_the_store_does_not_answer(
             wait_for(lambda: states.leases("job") == [1])
     two.prepare("job", 2)
     assert found(two, 2) == {STATE_FILE: "state", METRICS_FILE: "metrics"}
+
+
+def test_blocks_of_records_are_taken_over_at_another_machine(machines: list[Workspaces], states: SharedStates) -> None:
+    one, two = machines
+    one.prepare("job", 1)
+    blocks = one.workdir("job", 1) / BLOCKS_FOLDER
+    blocks.mkdir()
+    with one.sharing("job", 1) as share_last_state:
+        for number in range(2):
+            (blocks / f"{number}.jsonl").write_text(f"block {number}")
+            (blocks / ".half").write_text("half a block")
+            with (blocks / MANIFEST).open("a") as manifest:
+                manifest.write(f"{number}\n")
+            wait_for(lambda number=number: f"{number}.jsonl" in states.names("job", 1, BLOCKS_FOLDER))
+        share_last_state()
+    two.prepare("job", 2)
+    adopted = two.workdir("job", 2) / BLOCKS_FOLDER
+    contents = {path.name: path.read_text() for path in adopted.iterdir()}
+    assert contents == {"0.jsonl": "block 0", "1.jsonl": "block 1", MANIFEST: "0\n1\n"}
