@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -85,9 +84,10 @@ def _write(folder: Path, stem: str, name: str, code: MachineCode) -> None:
     fields = {"entry": code.entry, "digest": _digest(code.content), "relocations": code.relocations}
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(json.dumps(fields).encode() + b"\n" + code.content)
-        Path(file.name).replace(folder / name)  # in one step: another process may be reading
+        # Renamed, in one step: another process may be reading. Not by `tempfile`, whose files no other user may read.
+        unfinished = folder / f"{name}.{os.getpid()}"
+        unfinished.write_bytes(json.dumps(fields).encode() + b"\n" + code.content)
+        unfinished.replace(folder / name)
         for outdated in folder.glob(f"{stem}*"):
             if outdated.name != name:
                 outdated.unlink(missing_ok=True)

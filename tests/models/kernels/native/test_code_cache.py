@@ -37,6 +37,16 @@ def test_fetch_builds_once(folder):
     assert found() == (CODE, False)
 
 
+def test_fetch_writes_files_that_other_users_may_read(folder):
+    before = os.umask(0o022)
+    try:
+        found()
+    finally:
+        os.umask(before)
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
 def test_fetch_replaces_the_file_of_a_function_that_has_changed(folder):
     found("a")
     assert found("b") == (CODE, True)
