@@ -132,7 +132,7 @@ def run(arguments: list[str]) -> int:
         # The reader closed the pipe; buffered output would break it again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (NextwordError, OSError, MemoryError) as error:
+    except (NextwordError, OSError, MemoryError, ModuleNotFoundError) as error:
         return _print_error(describe(error), 2 if isinstance(error, InvalidInput) else 1)
     return 0
 

@@ -26,6 +26,8 @@ def describe(error: Exception) -> str:
         return error.format_message()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, ModuleNotFoundError):
+        return f"this needs {error.name}, which is not installed here"
     return str(error) or "not enough memory"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -96,6 +97,8 @@ class RecurrentEncoder(SequenceEncoder):
 
     def _make_backend(self) -> EncoderBackend:
         """Return what computes with the weights; encoders of another precision override it."""
+        if find_spec("torch") is None:
+            raise InvalidInput("precision", "must be int8 where PyTorch is not installed")
         from models.neural.encoder.float_backend import FloatEncoderBackend  # imports PyTorch
 
         return FloatEncoderBackend(self.architecture, self._stored, self.vocabulary_size, self.alphabet_size)

@@ -42,6 +42,35 @@ def test_help_of_commands_and_the_list_of_models_import_no_library_that_computes
     assert "words@1" in process.stdout
 
 
+def test_run_says_what_is_missing_where_torch_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("the cat sat\n" * 30)
+    line = [
+        "train",
+        str(tmp_path / "text"),
+        "--name",
+        "words",
+        "--checkpoints",
+        str(tmp_path),
+        "--kind",
+        "gru",
+        "--quiet",
+    ]
+    code = f"""
+import sys
+from app.cli.main import run
+
+class WithoutTorch:
+    def find_spec(name, *_):
+        if name == "torch":
+            raise ModuleNotFoundError(name=name)
+
+sys.meta_path.insert(0, WithoutTorch)
+sys.exit(run({line}))
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (1, "nextword: this needs torch, which is not installed here\n")
+
+
 def test_train_of_an_ngram_model_does_not_import_torch(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("the cat sat\n" * 30)
     line = ["train", str(tmp_path / "text"), "--name", "words", "--checkpoints", str(tmp_path), "--quiet"]
