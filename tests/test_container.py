@@ -104,6 +104,11 @@ def test_loops_were_compiled_when_it_was_built(compose: Composition) -> None:
     assert compose.inside("sh", "-c", again.format("/tmp/copy")) == before
 
 
+def test_what_serves_compiles_nothing(compose: Composition) -> None:
+    maps = compose.inside("sh", "-c", "cat /proc/[0-9]*/maps 2>/dev/null; true")
+    assert ("libgomp" in maps, "llvmlite" in maps) == (True, False)
+
+
 def test_it_ends_at_sigterm_and_volumes_outlive_it(compose: Composition) -> None:
     compose.inside("sh", "-c", "yes 'the cat sat .' | head -100 > /data/text.txt")
     command = "nextword train /data/text.txt --name kept --order 2 --json --quiet"

@@ -16,6 +16,7 @@ from models.inference.config import SamplingParams
 from models.inference.generation import generate, make_sequences
 from models.inference.prediction.next_token import next_tokens
 from models.inference.prediction.predictions import NextTokenQuery
+from models.kernels.sampling import SamplingMetadata
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.int8.model import Int8Model
@@ -48,7 +49,9 @@ def fill_numba_cache() -> None:
 def _compile_int8() -> None:
     config = RecurrentConfig(layers=1, embedding_size=1, hidden_size=1)
     zeros = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(config, 4).items()}
-    Int8Model(config, zeros, 4).check()
+    model = Int8Model(config, zeros, 4)
+    model.check()
+    model.step(model.begin_state(1), SamplingMetadata(np.zeros(1, np.float32), np.zeros(1), np.zeros((1, 2), bool), {}))
 
 
 def _run_everything(folder: Path, recipe: Recipe) -> None:
