@@ -61,7 +61,7 @@ def _read_plan(path: Path) -> None:
 def _read_counts(path: Path) -> None:
     """Sign the arrays again, so that their checks are met and not their hashes, and count on with them."""
     work = _work(path.parent / "counted")
-    plan, forged = Plan.read(work), path.with_name("forged")
+    plan, forged = Plan.read(work), path.with_name("signed_anew")
     good = TensorFile.open(work.reduced(1), {}, "")
     write_file(map_tensors(path), good.metadata, forged)
     counts, _ = read_range(forged, Origin(plan.id, 1), plan.words(1), plan.order, plan.vocabulary_size, "")

@@ -13,7 +13,7 @@ from tests.helpers.serving import wait_for
 JOB = {
     "kind": "lstm",
     "name": "words",
-    "config": {"layers": 1, "hidden_size": 24, "embedding_size": 24, "epochs": 6, "bptt": 8},
+    "config": {"layers": 1, "hidden_size": 24, "embedding_size": 24, "epochs": 60, "bptt": 8},
 }
 
 
