@@ -70,7 +70,7 @@ class CompiledFunction:
 
     def __fingerprint__(self) -> object:
         """Return what the machine code depends on, see `fingerprint_of`."""
-        return self.function, sorted(self.options)
+        return self.function, sorted(self.options.items())
 
     def _specialize(self, *args: Any) -> Any:
         """Add an entry for the types of `args`, and call it."""

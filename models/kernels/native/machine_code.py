@@ -1,7 +1,7 @@
 """MachineCode: a compiled function as it lies in a file, and how it is put into memory and called.
 
-It knows its own bytes and the addresses that must be written into them: of itself, and of functions of C, Python and
-NumPy. This is what a linker does with an object file, of which LLVM's large code model for x86-64 makes it simple: each
+It holds bytes, and says which addresses must be written into them: of itself, and of functions of C, Python and NumPy.
+This is what a linker does with an object file, of which LLVM's large code model for x86-64 makes it simple: each
 address is a whole number of eight bytes (R_X86_64_64).
 """
 
@@ -18,7 +18,11 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-IS_SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64" and "t" not in sys.abiflags
+_HAS_KNOWN_LAYOUTS = sys.version_info < (3, 15) and np.__version__.startswith("2.")
+"""Whether the objects of Python and NumPy are those whose fields `python_entry` finds."""
+IS_SUPPORTED = (
+    sys.platform == "linux" and platform.machine() == "x86_64" and "t" not in sys.abiflags and _HAS_KNOWN_LAYOUTS
+)
 """Whether machine code can be loaded here; elsewhere Numba runs and keeps the loops, and has to be imported."""
 ITSELF = ""
 """Name of a relocation's symbol that stands for the address of the code itself."""

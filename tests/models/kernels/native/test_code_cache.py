@@ -38,13 +38,52 @@ def test_fetch_builds_once(folder):
 
 
 def test_fetch_writes_files_that_other_users_may_read(folder):
-    before = os.umask(0o022)
-    try:
-        found()
-    finally:
-        os.umask(before)
+    for mask in (0o022, 0o002, 0):
+        before = os.umask(mask)
+        try:
+            found(f"{mask}")
+        finally:
+            os.umask(before)
+        (file,) = folder.iterdir()
+        assert file.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+def test_fetch_uses_no_file_that_others_may_write_to(folder, mode, caplog):
+    found()
     (file,) = folder.iterdir()
-    assert file.stat().st_mode & 0o777 == 0o644
+    file.chmod(mode)
+    assert found() == (CODE, True)
+    assert f"{file} is not used" in caplog.text
+    assert found() == (CODE, False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_fetch_uses_no_file_of_another_user(folder):
+    found()
+    (file,) = folder.iterdir()
+    os.chown(file, 12345, -1)
+    assert found() == (CODE, True)
+
+
+def test_fetch_follows_no_link(folder, tmp_path_factory):
+    found()
+    (file,) = folder.iterdir()
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "code"
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+    assert found() == (CODE, True)
+    assert not file.is_symlink()
+
+
+def test_fetch_takes_no_file_for_another(folder):
+    found("a")
+    (file,) = folder.iterdir()
+    content = file.read_bytes()
+    found("b")
+    (file,) = folder.iterdir()
+    file.write_bytes(content)
+    assert found("b") == (CODE, True)
 
 
 def test_fetch_replaces_the_file_of_a_function_that_has_changed(folder):
@@ -60,8 +99,10 @@ def test_fetch_builds_anew_where_the_file_is_damaged(folder, damage):
     file.write_bytes(damage)
     assert found() == (CODE, True)
     whole = file.read_bytes()
-    file.write_bytes(whole[:-1] + b"?")
-    assert found() == (CODE, True)
+    for other in (whole[:-1] + b"?", whole.replace(b'[1, "", 2]', b'[9, "", 2]'), whole.replace(b": 1,", b": 2,")):
+        assert other != whole
+        file.write_bytes(other)
+        assert found() == (CODE, True)
 
 
 def test_fetch_keeps_nothing_in_a_folder_that_cannot_be_written_to(folder, monkeypatch):
@@ -74,6 +115,29 @@ def test_fetch_keeps_nothing_in_a_folder_that_cannot_be_written_to(folder, monke
 def test_fetch_of_what_cannot_be_compiled_is_none(folder):
     assert found(made=None) == (None, True)
     assert list(folder.iterdir()) == []
+
+
+def test_folder_without_a_home_is_one_that_cannot_exist(monkeypatch):
+    def refuse():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert code_cache._folder.__wrapped__() == Path.home() / ".cache" / "nextword"
+    monkeypatch.setattr(Path, "home", refuse)
+    folder = code_cache._folder.__wrapped__()
+    monkeypatch.setattr(code_cache, "_folder", lambda: folder)
+    assert found() == (CODE, True)
+
+
+def test_maker_is_another_with_another_numba(monkeypatch):
+    maker = code_cache._maker.__wrapped__
+    before = maker()
+    assert "0." in code_cache._version_text("numba")
+    assert code_cache._version_text("no_such_package") == ""
+    monkeypatch.setattr(code_cache, "_version_text", lambda package: f"{package} of tomorrow")
+    assert maker() != before
 
 
 def test_describe_tells_types_apart():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.kernels.hashing import next_slot
-from models.kernels.jit import compiled, prefetch
+from models.kernels.jit import CompiledFunction, compiled, prefetch
 from models.kernels.native.fingerprint import fingerprint_of, source_of
 
 PLAIN = "FACTOR = 3\ndef part(x): return x + 1\ndef loop(x): return part(x) * FACTOR + np.float32(2)\n"
@@ -54,5 +54,7 @@ def test_fingerprint_has_the_options_and_the_code_of_instructions():
         prefetch(x)
 
     assert fingerprint_of(compiled(loop)) != fingerprint_of(loop)
+    models = (CompiledFunction(loop, error_model=model) for model in ("numpy", "python"))
+    assert len(set(map(fingerprint_of, models))) == 2
     assert "def prefetch" in source_of("models.kernels.native.instructions")
     assert source_of("models.kernels.no_such_module") == ""
