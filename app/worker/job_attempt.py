@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -54,7 +55,10 @@ class JobAttempt:
     def _run_to_status(self) -> Status:
         job = self._job
         self._context.workspaces.fence(job.id, self._lease.fencing_token)
-        fetch_published(job, self._lease, self._context)
+        try:
+            fetch_published(job, self._lease, self._context)
+        except (OSError, DiskFull) as error:
+            return self._fail("not_started", f"a model that may be published already could not be fetched: {error}")
         if job.version is not None and published_models.is_published(*self._publish_target(job.version), job.id):
             return self._succeed(job.version)
         if job.status is Status.CANCELLING:
@@ -67,11 +71,21 @@ class JobAttempt:
             return self._fail("not_started", f"the work could not be started: {error}")
         context = self._context
         monitor = RunMonitor(context.leases, self._lease, run, context.config, context.stop, self.phases)
-        with context.workspaces.sharing(job.id, self._lease.fencing_token) as share_last_state:
-            end = monitor.wait_for_end()
-            if isinstance(end, Stopped | Lost) and not monitor.cancelled:
-                share_last_state()
+        end = self._wait_for_end(monitor)
         return self._confirm_cancelled() if monitor.cancelled else self._record_end(end)
+
+    def _wait_for_end(self, monitor: RunMonitor) -> End:
+        """Wait for the end of the work, and of putting its states into the object store."""
+        context = self._context
+        with ExitStack() as sharing:
+            states = context.workspaces.sharing(self._job.id, self._lease.fencing_token)
+            share_last_state = sharing.enter_context(states)
+            end = monitor.wait_for_end()
+            with LeaseKeeper(context.leases, self._lease, context.config):  # a state may be large, and the store slow
+                if isinstance(end, Stopped | Lost) and not monitor.cancelled:
+                    share_last_state()
+                sharing.close()
+        return end
 
     def _start(self) -> JobRun:
         job, token, context = self._job, self._lease.fencing_token, self._context
@@ -148,7 +162,7 @@ class JobAttempt:
                     return self._succeed(version)
                 version = self._renumber()
                 logger.warning("%s: job %s publishes version %d instead", error, self._job.id, version)
-            except OSError as error:
+            except (OSError, DiskFull) as error:
                 return self._fail("not_published", f"the model could not be published: {error}")
             else:
                 return self._succeed(version)

@@ -14,6 +14,7 @@ from app.worker.config import WorkerConfig
 
 logger = logging.getLogger(__name__)
 MIN_PAUSE_SECONDS = 0.1
+"""Least time between two renewals, whatever the settings say of heartbeats."""
 
 
 class LeaseKeeper:
@@ -49,5 +50,7 @@ class LeaseKeeper:
                 return
             except DatabaseUnavailable as error:
                 logger.warning("%s; trying again", error)
+            except Exception:  # a renewal that fails must not end all others
+                logger.exception("a lease could not be renewed; trying again")
             else:
                 self.is_cancelling = status is Status.CANCELLING

@@ -33,12 +33,12 @@ def lease(jobs: JobStore) -> Lease:
 
 
 def test_keeper_renews_a_lease_through_an_outage(jobs: JobStore, lease: Lease, monkeypatch: pytest.MonkeyPatch) -> None:
-    leases, failures = LeaseStore(jobs.database), iter(range(2))
+    leases, failures = LeaseStore(jobs.database), iter((DatabaseUnavailable("gone"), ValueError("bad")))
     renew = leases.renew
 
     def flaky(lease: Lease, seconds: float) -> object:
-        if next(failures, None) is not None:
-            raise DatabaseUnavailable("gone")
+        if (failure := next(failures, None)) is not None:
+            raise failure
         return renew(lease, seconds)
 
     monkeypatch.setattr(leases, "renew", flaky)

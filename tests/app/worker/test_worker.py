@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from app.core.exceptions import DatabaseUnavailable, LeaseLost
+from app.core.exceptions import DatabaseUnavailable, DiskFull, LeaseLost
 from app.jobs.job import Job, NewJob
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import JobStore
@@ -26,6 +27,7 @@ from app.worker.saved.workspaces import Workspaces
 from app.worker.worker import Worker
 from models.checkpoint.card import CARD_FILE
 from tests.helpers.jobs import write_card
+from tests.helpers.serving import wait_for
 
 Act = Callable[["Run"], list[Message]]
 """One call of `poll`."""
@@ -353,6 +355,33 @@ def test_attempt_leaves_the_version_to_an_attempt_at_another_machine_that_was_fi
     assert scene.versions() == ({"1": job.id} if same_job else {"1": "job-of-another-database", "2": job.id})
     assert (scene.checkpoints / "demo" / "1" / CARD_FILE).read_bytes() == (elsewhere / CARD_FILE).read_bytes()
     assert set(store.states()[0]) == {f"demo@{version}" for version in scene.versions()}
+
+
+def test_attempt_keeps_its_lease_while_its_states_are_put_into_the_store(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = scene.queue()
+
+    @contextmanager
+    def sharing(job_id: str, lease: int) -> Iterator[Callable[[], None]]:
+        yield lambda: None
+        expire(scene)  # as putting a large state may take longer than a lease
+        wait_for(lambda: (scene.jobs.get(job.id).lease_expires_at or 0) > 0)
+
+    monkeypatch.setattr(scene.workspaces, "sharing", sharing)
+    assert scene.work(stages).status is Status.SUCCEEDED
+
+
+def test_attempt_fails_where_no_room_is_for_a_model_that_may_be_published(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DiskFull("there are 0 MB")
+
+    monkeypatch.setattr("app.worker.job_attempt.fetch_published", refuse)
+    scene.queue()
+    after = scene.work()
+    assert (after.status, after.error_code, scene.runs) == (Status.FAILED, "not_started", [])
 
 
 def test_monitor_outlasts_an_unavailable_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
