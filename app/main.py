@@ -59,7 +59,8 @@ from app.schemas.base import ErrorAnswer
 from app.service_state import ServiceState
 from app.storage.key_usage import KeyUsage
 from app.storage.replication.object_store import ObjectStore
-from app.storage.replication.replica import SHARE_SECONDS, Replica
+from app.storage.replication.replica import Replica
+from app.storage.replication.shared_files import SHARE_SECONDS
 from app.stores import Stores
 from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes

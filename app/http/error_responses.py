@@ -89,6 +89,8 @@ CODES_BY_STATUS = {
     415: ("invalid_request_error", "unsupported_media_type"),
 }
 """Status -> type and code, for errors of HTTP itself."""
+STORE_MESSAGE = "the object store of this service does not answer as it should; try again later"
+"""Message of StoreUnavailable: its own, which names the store's address, is for the log."""
 
 
 NO_OBJECT = frozenset(["missing", "model_type", "model_attributes_type", "dict_type"])
@@ -126,7 +128,8 @@ def to_api_error(error: Exception) -> ApiError:
     if status == 500 and not isinstance(error, exceptions.ModelFailed):
         return ApiError(status, kind, code, "the server failed on this request; its log has the details")
     param = error.field if isinstance(error, InvalidInput) else None
-    return ApiError(status, kind, code, str(error), param, {**_retry_headers(error, status), **_special_headers(error)})
+    message = STORE_MESSAGE if isinstance(error, exceptions.StoreUnavailable) else str(error)
+    return ApiError(status, kind, code, message, param, {**_retry_headers(error, status), **_special_headers(error)})
 
 
 def _special_headers(error: Exception) -> Mapping[str, str]:
@@ -205,6 +208,8 @@ def record_error(scope: Scope, error: Exception) -> None:
     """Note the outcome of a request, and log the cause of a failure that the client is not told."""
     api_error = to_api_error(error)
     scope.setdefault("state", {})["outcome"] = api_error.code
+    if isinstance(error, exceptions.StoreUnavailable):
+        logger.warning("%s %s: %s", scope["method"], scope["path"], error)
     if api_error.status == 500:
         cause = error.__cause__ if isinstance(error, exceptions.ModelFailed) and error.__cause__ else error
         request_id = scope.get("state", {}).get("request_id")

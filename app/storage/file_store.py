@@ -136,7 +136,7 @@ class FileStore:
         """
         names = {"sha256": digest.sha256, "filename": filename, "purpose": RESULT_PURPOSE}
         with raising_disk_full():
-            incoming = self._bytes.incoming / f"result-{digest.sha256}"
+            incoming = self._bytes.incoming / f"result-{job_id}-{digest.sha256}"  # of two jobs, each moves its own
             if path.exists():
                 bring(path, incoming)
             if incoming.exists():

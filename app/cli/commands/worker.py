@@ -66,7 +66,8 @@ def follow_store(settings: Settings, stop: threading.Event, stores: Stores) -> N
     """Keep folders and the object store of the settings alike, until told to stop."""
     if settings.store is not None:
         from app.storage.replication.object_store import ObjectStore
-        from app.storage.replication.replica import SHARE_SECONDS, Replica
+        from app.storage.replication.replica import Replica
+        from app.storage.replication.shared_files import SHARE_SECONDS
 
         replica = Replica(ObjectStore(settings.store), settings.checkpoints)
         for name, task, seconds in (

@@ -24,8 +24,6 @@ from models.checkpoint.repository import DELETED_CARD_FILE, list_checkpoints, ve
 from models.errors import CheckpointError, CheckpointNotFound
 
 logger = logging.getLogger(__name__)
-SHARE_SECONDS = 60.0
-"""Pause between two looks for uploaded files that the store lacks, or that were deleted at another machine."""
 LOCK_FILE = ".store.lock"
 RETRY_SECONDS = 600.0
 """Pause before a model is tried again that could not be copied because of what it is."""

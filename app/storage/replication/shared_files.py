@@ -14,6 +14,8 @@ from app.storage.replication.objects import Objects
 from app.storage.replication.source import SourceError
 
 FOLDER = ".files"
+SHARE_SECONDS = 60.0
+"""Pause between two looks for uploaded files that the store lacks, or that were deleted at another machine."""
 
 
 class SharedFiles:

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from app.core.exceptions import Overloaded
+from app.core.exceptions import Overloaded, StoreUnavailable
 from app.http.error_responses import STATUS_BY_EXCEPTION, to_api_error
 from app.schemas.base import ErrorAnswer
 from models.errors import CheckpointDamaged, InvalidText, NextwordError, TrainingFailed
@@ -158,5 +158,6 @@ def test_error_table_covers_what_is_raised_on_purpose() -> None:
     assert to_api_error(CheckpointDamaged("x")).status == 503
     assert to_api_error(Overloaded("busy", 7)).response().headers["retry-after"] == "7"
     assert to_api_error(TrainingFailed("x")).status == 500
+    assert "bucket" not in to_api_error(StoreUnavailable("s3://bucket: .files/ab: no answer")).message
     assert to_api_error(ValueError("x")).message == to_api_error(NextwordError("x")).message
     assert all(100 <= status < 600 for status, _, _ in STATUS_BY_EXCEPTION.values())

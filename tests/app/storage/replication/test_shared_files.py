@@ -8,7 +8,7 @@ import pytest
 
 from app.core.exceptions import NotFound, StoreUnavailable
 from app.storage.database import Database
-from app.storage.file_store import FileStore
+from app.storage.file_store import FileStore, ResultDigest
 from app.storage.replication.objects import Objects
 from app.storage.replication.shared_files import SharedFiles
 from tests.app.storage.test_file_store import TEXT, put, stored
@@ -77,6 +77,29 @@ def test_put_sends_bytes_once(shared: SharedFiles, tmp_path: Path, monkeypatch: 
     shared.put(sha256, tmp_path / "text")
 
 
+def test_result_of_two_jobs_at_once_is_stored_for_both(database: Database, tmp_path: Path) -> None:
+    class Slow:
+        """A store that takes so long for the first job's result that another job makes the same meanwhile."""
+
+        def __init__(self) -> None:
+            self.puts = 0
+
+        def put(self, sha256: str, path: Path) -> None:
+            self.puts += 1
+            if self.puts == 1:
+                store("second")
+            assert path.read_bytes() == TEXT
+
+    def store(job_id: str) -> str:
+        (tmp_path / job_id).write_bytes(TEXT)
+        return files.store_result(tmp_path / job_id, "made.jsonl", digest, job_id).id
+
+    files = FileStore(database, tmp_path / "files", 1000, shared=Slow())
+    digest = ResultDigest(hashlib.sha256(TEXT).hexdigest(), len(TEXT), len(TEXT))
+    assert store("first") == store("third")
+    assert [path.name for path in stored(files)] == [digest.sha256]
+
+
 def test_upload_is_refused_while_the_store_does_not_answer(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     with serving(tmp_path / "models", store=f"file://{folder}", data=tmp_path / "data") as server:
@@ -85,6 +108,7 @@ def test_upload_is_refused_while_the_store_does_not_answer(tmp_path: Path) -> No
         refused = post(f"{server.url}/v1/files", content=TEXT)
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "store_unavailable")
         assert refused.headers["retry-after"] == "2"
+        assert str(folder) not in refused.text
         folder.unlink()
         folder.mkdir()
         assert post(f"{server.url}/v1/files", content=TEXT).status_code == 201
