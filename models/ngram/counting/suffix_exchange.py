@@ -55,7 +55,9 @@ def links_into(
         rows = owners[index] == number
         token = _select(level.token, rows, scratch)
         if index == 0:
-            links.append(token - target.first_word)
+            for part in scratch.slices(len(token)):
+                token[part] -= target.first_word
+            links.append(token)
             continue
         offsets = _selected_offsets(level, owners[index - 1] == number, scratch)
         below, suffix = target.levels[index - 1], scratch.empty(len(token), np.int64)

@@ -93,7 +93,7 @@ class Plan:
             names = {shard.name for shard in shards}
             if len(names) < len(shards) or any(not name or name.startswith(".") for name in names):
                 raise altered(work.plan)
-            if len(cuts) < 2 or cuts[0] != 0 or any(b < a for a, b in pairwise(cuts)):
+            if not 2 <= len(cuts) <= MAX_PARTS + 1 or cuts[0] != 0 or any(b < a for a, b in pairwise(cuts)):
                 raise altered(work.plan)
             return cls(sha256, order, cuts, digest, Reading.from_document(content["reading"]), shards)
         except (KeyError, TypeError, ValueError):

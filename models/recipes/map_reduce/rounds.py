@@ -124,4 +124,6 @@ def _handed_down(estimation: Estimation, n: int, part: int, own: RangeCounts) ->
                 raise altered(file.path)
             below[piece][rows] = values[place : place + len(rows)]
             place += len(rows)
+        if place != len(values):
+            raise altered(file.path)
     return below

@@ -84,6 +84,7 @@ def test_freeze_refuses_numbers_out_of_bounds(work: WorkFolder, order: int, part
     [
         {"cuts": [0, 5, 3]},
         {"cuts": [0]},
+        {"cuts": [*range(10_002)]},
         {"order": "3"},
         {"shards": []},
         {"format": 2},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from models.errors import InvalidInput
@@ -9,6 +10,7 @@ from models.ngram.config import NgramConfig
 from models.recipes.map_reduce.estimation import Estimation, read_settings
 from models.recipes.map_reduce.plan import Plan
 from models.recipes.map_reduce.rounds import estimate_part
+from models.recipes.map_reduce.tensor_files import TensorFile, write_file
 from models.recipes.map_reduce.work_folder import WorkFolder
 from models.utils.scratch import Scratch
 from tests.models.recipes.map_reduce.conftest import estimate_in_rounds
@@ -70,3 +72,16 @@ def test_estimate_part_refuses_altered_bytes(work: WorkFolder, position: int) ->
     path.write_bytes(data)
     with pytest.raises(InvalidInput, match=r"estimate/1/2.safetensors (is damaged|was made by)"):
         _estimate(work, NgramConfig(3), 2, part=1)
+
+
+@pytest.mark.parametrize("size", [1, -1])
+def test_estimate_part_refuses_another_number_of_probabilities_than_it_needs(work: WorkFolder, size: int) -> None:
+    estimate_in_rounds(work, NgramConfig(3))
+    path = work.estimated(2, 2)
+    file = TensorFile.open(path, {}, "")
+    tensors = {name: array.copy() for name, array in file.tensors.items()}
+    down = tensors["down.1"]
+    tensors["down.1"] = np.append(down, 0.5) if size > 0 else down[:-1]
+    write_file(tensors, file.metadata, path)
+    with pytest.raises(InvalidInput, match=r"estimate/2/2.safetensors is damaged"):
+        _estimate(work, NgramConfig(3), 3, part=1)
