@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, update_wrapper
 from importlib import import_module
 from typing import Any, TypeAlias, TypeVar, cast
@@ -58,10 +59,11 @@ class CompiledFunction:
     @cached_property
     def dispatcher(self) -> Any:
         """The function as Numba has it."""
-        options = dict(self.options)
-        if not machine_code.IS_SUPPORTED and "nogil" in options:
-            options["cache"] = True
-        return import_module("numba").njit(**options)(self.function)
+        njit = import_module("numba").njit
+        if not machine_code.IS_SUPPORTED and "nogil" in self.options:
+            with suppress(RuntimeError):  # Numba finds no folder for its cache that it may write to
+                return njit(cache=True, **self.options)(self.function)
+        return njit(**self.options)(self.function)
 
     @property
     def _numba_type_(self) -> Any:

@@ -13,6 +13,7 @@ import ctypes
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -183,10 +184,18 @@ def _compile_entry(function: EntryFunction) -> Any:
             code = code_cache.fetch(function, "entry", partial(fingerprint_of, function), partial(_build, function))
             if code is not None:
                 return _C_FUNCTION(machine_code.load(code))
-        numba = import_module("numba")
-        compiled = numba.cfunc(numba.types.void(numba.types.int64), error_model="numpy", cache=True)(function)
+        compiled = _compile_by_numba(function)
         _kept.append(compiled)
         return compiled.ctypes
+
+
+def _compile_by_numba(function: EntryFunction) -> Any:
+    """Return an entry function as Numba has it, from its cache where it finds a folder that it may write to."""
+    numba = import_module("numba")
+    cfunc = partial(numba.cfunc, numba.types.void(numba.types.int64), error_model="numpy")
+    with suppress(RuntimeError):
+        return cfunc(cache=True)(function)
+    return cfunc()(function)
 
 
 def _build(function: EntryFunction) -> machine_code.MachineCode | None:

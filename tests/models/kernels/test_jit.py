@@ -1,5 +1,8 @@
 """Instructions that compiled functions call."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numba import njit
@@ -56,3 +59,15 @@ def test_count_trailing_zeros(zeros):
 
 def test_prefetch_of_an_invalid_address_does_nothing():
     run(lambda address: prefetch(address), 1)
+
+
+def test_compiled_runs_where_neither_machine_code_nor_numbas_cache_can_be_kept():
+    """As in a container of another processor whose file system is read-only."""
+    program = (
+        "import numpy as np; from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []\n"
+        "from models.kernels.native import machine_code; machine_code.IS_SUPPORTED = False\n"
+        "from models.kernels.best import best_of_rows; from models.kernels.openmp import _compile_entry\n"
+        "def entry(address):\n    pass\n"
+        "_compile_entry(entry)(0); print(best_of_rows(np.array([[1, 3, 2]], np.float32), 1)[1].item())"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout == b"1\n"
