@@ -1,4 +1,4 @@
-"""Filling of Numba's cache: every compiled loop is called once, on a text of a few words."""
+"""Filling of the folder of machine code: every compiled loop is called once, on a text of a few words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SMOOTHINGS: tuple[Smoothing, ...] = get_args(Smoothing)
 
 
 def fill_numba_cache() -> None:
-    """Build and use small models of every kind, so that all compiled loops are in Numba's cache."""
+    """Build and use small models of every kind, so that the machine code of all compiled loops is kept."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "text.txt")
         text.write_text(_TEXT, encoding="utf-8")

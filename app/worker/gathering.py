@@ -42,7 +42,7 @@ def gather(job: Job, lease: Lease, context: WorkerContext) -> None:
     deadline = time.monotonic() + MODEL_SECONDS
 
     def fetch() -> None:
-        if time.monotonic() < deadline:  # then the work says which model is missing
+        if time.monotonic() < deadline:  # afterwards the work says which model is missing
             models.fetch(_models_in(job.request))
         for file_id in _files_of(job):
             context.files.path(file_id)

@@ -78,7 +78,6 @@ CASES: dict[str, Case] = {
     ),
     "reader": Case(("babi/qa1.txt",), {"kind": "reader", "format": {"format": "babi"}, **SMALL}),
 }
-
 """Jobs that the constants of the estimates were fitted to."""
 SQUAD, ATIS = ("squad-pieces/val.context",), ("atis/*.conllu",)
 FRESH: dict[str, Case] = {

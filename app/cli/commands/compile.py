@@ -1,6 +1,7 @@
 """`nextword compile`: compile all Numba loops now, so that no first request waits for them.
 
-Numba compiles a loop when it is first called and caches the result beside the source, or in NUMBA_CACHE_DIR.
+A loop is compiled when it is first called, and its machine code kept beside the source, or in NUMBA_CACHE_DIR
+(`models.kernels.native.code_cache`).
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ class SharedModels:
         self._store, self._root = store, root
 
     def fetch(self, models: Iterable[str]) -> None:
-        """Fetch those of `name@version` that are missing here. Raises StoreUnavailable: not now.
+        """Fetch the models, `name@version` each, that are missing here.
 
-        That another process is copying one, and that it is in no store yet, is told so too.
+        Raises StoreUnavailable, also while another process copies one, and while one is not in the store yet.
         """
         for model in models:
             if not (version_folder(self._root, *parse_version(model)) / CARD_FILE).exists():

@@ -35,7 +35,7 @@ def adopt_state(source: Path, target: Path) -> bool:
 def fetch_state(shared: SharedStates, job_id: str, lease: int, target: Path) -> bool:
     """Fetch state and metrics of an attempt at another machine; False where it saved no state.
 
-    As there, the metrics come after the state, which becomes visible last.
+    The metrics are fetched after the state, so that they cover it; the state becomes visible last.
     """
     hidden = target / f".{STATE_FILE}"
     if not shared.fetch(job_id, lease, STATE_FILE, hidden):

@@ -20,7 +20,7 @@ from models.selection.config import MANIFEST
 
 logger = logging.getLogger(__name__)
 Mark: TypeAlias = tuple[int, int, int]
-"""Number, size and time of a file."""
+"""Inode, size in bytes and time of change in nanoseconds of a file."""
 LOOK_SECONDS = 0.5
 """Pause between two looks for a new state."""
 RETRY_SECONDS = 5.0
