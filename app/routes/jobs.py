@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 
 from app.core.exceptions import (
     DatabaseUnavailable,
+    DiskFull,
     IdempotencyKeyReused,
     ModelLoading,
     NameTaken,
@@ -77,6 +78,7 @@ InjectedJobStore = Annotated[JobStore, Depends(_job_store)]
     IdempotencyKeyReused,
     CheckpointError,
     ModelLoading,
+    DiskFull,
     QuotaReached,
     StoreUnavailable,
     UnsupportedByModel,
@@ -106,6 +108,7 @@ def create_job(
     CheckpointError,
     ModelLoading,
     UnsupportedByModel,
+    DiskFull,
     DatabaseUnavailable,
     StoreUnavailable,
 )
