@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore as Store
 
 _PIECE_BYTES = 1 << 20
+_RETRY_TIME = timedelta(seconds=10)
+"""Time after which a call that failed is not begun again: some are made under the lock of the table of files."""
 
 
 class Objects:
@@ -117,7 +120,8 @@ def _open(url: str) -> tuple[Any, Store]:
     except ImportError:
         raise InvalidInput("store", "needs obstore: pip install 'nextword[store]'") from None
     try:
-        options: dict[str, Any] = {"mkdir": True} if url.startswith("file:") else {}
+        is_folder = url.startswith("file:")
+        options: dict[str, Any] = {"mkdir": True} if is_folder else {"retry_config": {"retry_timeout": _RETRY_TIME}}
         return obstore, obstore.store.from_url(url, **options)
     except (obstore.exceptions.BaseError, ValueError, OSError) as error:
         raise InvalidInput("store", f"cannot be opened: {str(error).partition(chr(10))[0]:.200}") from None
