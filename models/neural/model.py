@@ -20,7 +20,7 @@ from models.model import Floats, Lengths, Tensors, TokenIds
 from models.neural.cells import zero_step
 from models.neural.config import LOGITS_PER_SLICE, RecurrentConfig
 from models.neural.explanation import explain_state, explain_tokens
-from models.neural.numpy_backend import FloatBackendInTime, make_float_backend
+from models.neural.numpy_backend import LazyFloatBackend, make_float_backend
 from models.neural.tensors import check_tensor, stored_dtype
 from models.sequence_encoder import SequenceEncoder, Spelling
 from models.special_tokens import EOS
@@ -132,7 +132,7 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
 
     def warm_up(self) -> None:
         """Import PyTorch now, where it computes, so that no request waits for it."""
-        if isinstance(self._backend, FloatBackendInTime):
+        if isinstance(self._backend, LazyFloatBackend):
             self._backend.import_torch()
 
     def explain(self, state: State) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class RecurrentModel(LanguageModel, SequenceEncoder):
 
     def _make_backend(self) -> InferenceBackend:
         """Return what computes with the weights; models of another precision override it."""
-        make = make_float_backend if "torch" in sys.modules else FloatBackendInTime
+        make = make_float_backend if "torch" in sys.modules else LazyFloatBackend
         return make(self.architecture, self._stored, self.vocabulary_size)
 
     def _read(self, state: State, tokens: TokenIds, lengths: Lengths | None) -> tuple[Floats, StateArrays]:

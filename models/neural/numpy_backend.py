@@ -58,7 +58,7 @@ class NumpyBackend:
         return log_softmax(hidden @ self._output.T + self._weights["output_bias"])
 
 
-class FloatBackendInTime:
+class LazyFloatBackend:
     """`NumpyBackend` until FEW_TOKENS were read, then PyTorch's where it is installed."""
 
     def __init__(self, config: RecurrentConfig, weights: Tensors, vocabulary_size: int) -> None:

@@ -15,6 +15,6 @@ from app.core.process_tuning import without_gc
 def command() -> None:
     """Compile the loops that models and tokenizers run in, once, into the cache."""
     with without_gc():
-        from app.cli.numba_cache import fill_numba_cache
+        from app.cli.loop_cache import fill_loop_cache
 
-    fill_numba_cache()
+    fill_loop_cache()

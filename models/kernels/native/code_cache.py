@@ -1,8 +1,9 @@
 """Files of machine code: one for each compiled function and the types that it was compiled for.
 
 They lie in the folder that the environment variable NUMBA_CACHE_DIR names, or else beside this module, where that can
-be written to, or else in the user's folder of caches. A file serves the processor that it was made on, and programs
-whose function is the same (`fingerprint`): its name says so, and an outdated file is simply not found.
+be written to, or else in the user's folder of caches. A file serves processors that have the instructions of the one
+that it was made on, and programs whose function is the same (`fingerprint`): its name says so, and an outdated file is
+simply not found.
 
 What a file holds is executed. So a file counts only where nobody may have written it but this user, root, and the owner
 of this module, who could as well alter the program; and it holds a hash of its content and its name, so that nobody can
@@ -140,11 +141,11 @@ def _folder() -> Path:
 
 @cache
 def _maker() -> str:
-    """Return a hash of what else machine code depends on: processor, Python, Numba, LLVM, and these modules."""
+    """Return a hash of what else machine code depends on: instructions, Python, Numba, LLVM, and these modules."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    facts = [next((line for line in lines if line.startswith(key)), "") for key in ("model name", "flags")]
+    flags = next((line for line in lines if line.startswith("flags")), "")
     modules = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]
-    return _digest(f"{facts} {sys.version_info[:2]} {_version_text('numba')} {_version_text('llvmlite')} {modules}")
+    return _digest(f"{flags} {sys.version_info[:2]} {_version_text('numba')} {_version_text('llvmlite')} {modules}")
 
 
 def _version_text(package: str) -> str:

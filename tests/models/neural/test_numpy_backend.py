@@ -11,7 +11,7 @@ from models.neural import numpy_backend
 from models.neural.config import RecurrentConfig
 from models.neural.float_backend import FloatBackend
 from models.neural.model import weight_shapes
-from models.neural.numpy_backend import FloatBackendInTime, NumpyBackend
+from models.neural.numpy_backend import LazyFloatBackend, NumpyBackend
 
 VOCABULARY = 11
 CONFIGS = {
@@ -51,7 +51,7 @@ def test_numpy_backend_refuses_a_token_that_is_none():
 
 def test_float_backend_in_time_turns_to_torch_when_much_is_read(monkeypatch):
     config = CONFIGS["lstm"]
-    backend, state = FloatBackendInTime(config, weights_of(config), VOCABULARY), begin(config, 1)
+    backend, state = LazyFloatBackend(config, weights_of(config), VOCABULARY), begin(config, 1)
     monkeypatch.setattr(numpy_backend, "FEW_TOKENS", 5)
     for tokens, kind in ((3, NumpyBackend), (2, NumpyBackend), (1, FloatBackend)):
         _, state = backend.forward(np.ones((1, tokens), np.int64), state)
@@ -62,7 +62,7 @@ def test_float_backend_in_time_turns_to_torch_when_much_is_read(monkeypatch):
 def test_float_backend_in_time_does_without_torch_where_it_is_not_installed(monkeypatch):
     config = CONFIGS["lstm"]
     monkeypatch.setattr(numpy_backend, "find_spec", lambda _: None)
-    backend = FloatBackendInTime(config, weights_of(config), VOCABULARY)
+    backend = LazyFloatBackend(config, weights_of(config), VOCABULARY)
     outputs, _ = backend.forward(np.ones((1, 600), np.int64), begin(config, 1))
     assert outputs.shape == (1, 600, 7)
 
