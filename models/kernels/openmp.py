@@ -190,7 +190,7 @@ def _compile_entry(function: EntryFunction) -> Any:
 
 
 def _compile_by_numba(function: EntryFunction) -> Any:
-    """Return an entry function as Numba has it, from its cache where it finds a folder that it may write to."""
+    """Return an entry function as Numba has it, from its cache where it can write to a folder."""
     numba = import_module("numba")
     cfunc = partial(numba.cfunc, numba.types.void(numba.types.int64), error_model="numpy")
     with suppress(RuntimeError):

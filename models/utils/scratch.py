@@ -69,7 +69,7 @@ class Scratch:
             self.trim()
 
     def trim(self, needed: int = 0) -> None:
-        """Let go of what was touched of the arrays in files, if the budget has no room for `needed` bytes more."""
+        """Let go of what was touched of arrays in files, if the budget lacks room for `needed` bytes."""
         if self.memory is None:
             return
         if resident_bytes(unknown=self.memory) > self.memory - max(needed, _RESERVE_BYTES):
@@ -105,7 +105,7 @@ class Scratch:
             return self.map_file(file, dtype)
 
     def watch(self, array: NDArray[Any]) -> None:
-        """Count the mapped file in which `array` lies, of which nothing is changed, among what can be let go of."""
+        """Let `trim` let go of the mapped file in which `array` lies, which nobody changes, as well."""
         base = _mapping_of(array)
         if self.is_limited and isinstance(base, mmap.mmap):
             with self._lock:

@@ -142,7 +142,7 @@ def _work(
 
 @contextmanager
 def _joined_world(recipe: Recipe | TaskRecipe) -> Iterator[World | None]:
-    """Join the processes that torchrun has started to train the recipe together; None where this one is alone.
+    """Join the processes that torchrun has started to train the recipe; None where this one is alone.
 
     Raises InvalidInput for a recipe that only one process can follow, and TrainingFailed where the others do not come.
     """

@@ -1,4 +1,4 @@
-"""Published models that a job needs or makes: others' are fetched from the store, its own is put there.
+"""Published models that a job needs or makes: fetched from the object store, and put there.
 
 `Replica` brings folder and store to the same models every few seconds; a job cannot wait for that.
 """

@@ -66,7 +66,7 @@ def fetch(
     fingerprint: Callable[[], str],
     build: Callable[[], MachineCode | None],
 ) -> MachineCode | None:
-    """Return the machine code of a function for `types`, from its file, or made by `build` and kept in one.
+    """Return the machine code of a function for `types`, from its file or made by `build` and kept.
 
     None where `build` returns None.
     """
@@ -98,7 +98,7 @@ def _open_no_link(path: str, flags: int) -> int:
 
 
 def _is_trusted(descriptor: int) -> bool:
-    """Return whether nobody may have written an open file but this user, root, and the owner of this module."""
+    """Return whether only this user, root and the owner of this module may have written an open file."""
     found, owners = os.fstat(descriptor), (0, os.geteuid(), Path(__file__).stat().st_uid)
     return found.st_uid in owners and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
@@ -141,7 +141,7 @@ def _folder() -> Path:
 
 @cache
 def _maker() -> str:
-    """Return a hash of what else machine code depends on: instructions, Python, Numba, LLVM, and these modules."""
+    """Return a hash of what else code depends on: instructions, Python, Numba, LLVM, these modules."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     flags = next((line for line in lines if line.startswith("flags")), "")
     modules = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.glob("*.py"))]

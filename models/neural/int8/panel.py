@@ -1,6 +1,6 @@
-"""Panels: 32 rows of a matrix of bytes, as they lie in memory, and the instruction that multiplies rows by one.
+"""Panels: 32 rows of a matrix of bytes, as they lie in memory.
 
-The code of `multiply_panel` is that of `dot_product`.
+`multiply_panel`, the instruction that multiplies rows by one, has the code of `dot_product`.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def level_parts(level: Level) -> Iterator[LevelPart]:
 
 
 def each_part(level: Level, work: Callable[[LevelPart], None], scratch: Scratch) -> None:
-    """Call `work` with all parts of a level, on several threads; within a budget, with parts that have room."""
+    """Call `work` with all parts of a level, on several threads; a budget has room for each."""
 
     def parts() -> Iterator[LevelPart]:
         for part in level_parts(level):

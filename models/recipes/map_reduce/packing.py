@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.checkpoint.card import FileDigest, Provenance, to_jsonable
 from models.errors import InvalidInput
 from models.kernels.jit import Floats
 from models.ngram.backoff_table import BackoffTable
@@ -21,31 +20,14 @@ from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_counts, fallback_notes, safe_log
 from models.ngram.trie_builder import UnpackedOrder
 from models.ngram.trie_builder import pack as pack_orders
+from models.recipes.build import BuiltModel
 from models.recipes.map_reduce.estimation import Estimation, read_settings
 from models.recipes.map_reduce.plan import Plan
 from models.recipes.map_reduce.range_files import Origin, read_sizes
 from models.recipes.map_reduce.work_folder import WorkFolder, altered
 from models.recipes.recipe import Recipe
-from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import IntArray, are_offsets
 from models.utils.progress import Progress
-
-
-@dataclass(frozen=True)
-class PackedModel:
-    """Model of all parts, ready to be published."""
-
-    recipe: Recipe
-    """Recipe by which one process makes the same model."""
-    model: NgramModel
-    tokenizer: Tokenizer
-    corpus: dict[str, FileDigest]
-    metrics: dict[str, Any]
-
-    def provenance(self, command: str) -> Provenance:
-        """Return what the model's card tells of its making."""
-        fields = to_jsonable(asdict(self.recipe))
-        return Provenance(command, self.recipe.licence, self.corpus, fields, self.metrics)
 
 
 def pack(
@@ -55,7 +37,7 @@ def pack(
     memory: int | None = None,
     scratch_folder: Path | None = None,
     licence: str = "unknown",
-) -> Generator[Progress, None, PackedModel]:
+) -> Generator[Progress, None, BuiltModel]:
     """Make the model of all parts within `memory` bytes, estimated here by `config`, or by the parts.
 
     Raises InvalidInput where a part is missing or altered, the order is not that of the plan, or the smoothing cannot
@@ -75,7 +57,7 @@ def pack(
         metrics["notes"] = notes
     digests = {shard.name: shard.digest for shard in plan.shards}
     recipe = _recipe(name, plan, estimation.config, memory, licence)
-    return PackedModel(recipe, NgramModel(estimation.config, table), tokenizer, digests, metrics)
+    return BuiltModel(recipe, NgramModel(estimation.config, table), tokenizer, digests, metrics)
 
 
 def _recipe(name: str, plan: Plan, config: NgramConfig, memory: int | None, licence: str) -> Recipe:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -13,19 +12,6 @@ from app.main import sweep_copies
 from models.checkpoint import private_copies
 from models.checkpoint.card import Card
 from tests.helpers.serving import Server, get, ngram, post, publish, recurrent, serving, wait_for
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("changed") / "checkpoints"
-    publish(root, "sound", ngram(order=2))
-    with serving(root) as running:
-        yield running
-
-
-@pytest.fixture
-def root(server: Server) -> Path:
-    return Path(server.app.state.settings.checkpoints)
 
 
 def copies(server: Server) -> set[str]:

@@ -20,20 +20,7 @@ from models.ngram.backoff_table import BackoffTable
 from models.ngram.model import NgramModel
 from models.ngram.trie_builder import pack
 from models.utils.files import write_tensors
-from tests.helpers.serving import Server, metrics, ngram, publish, publish_mixture, serving, wait_for
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    root = tmp_path_factory.mktemp("hostile") / "checkpoints"
-    publish(root, "sound", ngram(order=2))
-    with serving(root) as running:
-        yield running
-
-
-@pytest.fixture
-def root(server: Server) -> Path:
-    return Path(server.app.state.settings.checkpoints)
+from tests.helpers.serving import Server, metrics, ngram, publish, publish_mixture, wait_for
 
 
 @pytest.fixture

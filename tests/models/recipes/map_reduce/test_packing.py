@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInput
 from models.ngram.config import NgramConfig
-from models.recipes.build import build
-from models.recipes.map_reduce.packing import PackedModel, pack
+from models.recipes.build import BuiltModel, build
+from models.recipes.map_reduce.packing import pack
 from models.recipes.map_reduce.work_folder import WorkFolder
 from models.recipes.recipe import Recipe
 from models.utils.progress import run_to_completion
@@ -24,10 +24,10 @@ LINES = st.lists(st.lists(st.sampled_from("abcd"), max_size=7).map(" ".join), ma
 SHARDS = st.lists(LINES.map(lambda lines: "\n".join(["a", *lines, ""])), min_size=1, max_size=4)
 
 
-def assert_equal_to_one_process(packed: PackedModel, folder: Path) -> None:
+def assert_equal_to_one_process(packed: BuiltModel, folder: Path) -> None:
     """Assert that the same files, read as one text, make the same model to the last bit."""
     files = tuple(sorted(folder.glob("shard-*.txt")))
-    config = packed.model.ngram_config
+    config = packed.recipe.model
     alone = run_to_completion(build(Recipe("x", files, config, READING.tokenizer, validation_fraction=0)))
     assert packed.tokenizer.vocabulary == alone.tokenizer.vocabulary
     assert packed.model.config() == alone.model.config()
