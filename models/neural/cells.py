@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.model import Floats, TokenIds
 from models.neural.config import NetworkKind, Nonlinearity, RecurrentConfig
+from models.utils.arrays import unflagged
 
 Vectors: TypeAlias = tuple[Floats, ...]
 """Vectors of one layer, the hidden one [H] first, or of all layers [1, L, H] each, as a one-row state has them."""
@@ -92,6 +93,7 @@ def _make_step(config: RecurrentConfig, weights: dict[str, Floats]) -> Step:
     if config.kind == "feedforward":
         return lambda x, vectors: _feed_forward(nonlinearity, weights, x, vectors)
 
+    @unflagged
     def step(x: Floats, vectors: Vectors) -> tuple[Vectors, Vectors]:
         from_input = x @ weights["weight_ih"].T + weights["bias_ih"]
         from_hidden = vectors[0] @ weights["weight_hh"].T + weights["bias_hh"]
@@ -115,6 +117,7 @@ def _gru(from_input: Floats, from_hidden: Floats, vectors: Vectors) -> tuple[Vec
     return ((1 - z) * np.tanh(n + r * new) + z * vectors[0],), (r, z)
 
 
+@unflagged
 def _feed_forward(
     nonlinearity: Callable[[Floats], Floats], weights: dict[str, Floats], x: Floats, vectors: Vectors
 ) -> tuple[Vectors, Vectors]:

@@ -15,7 +15,7 @@ from models.errors import InvalidInput
 from models.model import Floats, Tensors, TokenIds
 from models.neural.cells import make_steps
 from models.neural.config import RecurrentConfig
-from models.utils.arrays import log_softmax
+from models.utils.arrays import log_softmax, unflagged
 
 if TYPE_CHECKING:
     from models.neural.float_backend import FloatBackend
@@ -51,6 +51,7 @@ class NumpyBackend:
             outputs.append(x)
         return np.stack(outputs, 1), tuple(np.stack(vectors, 1) for vectors in zip(*layers, strict=True))
 
+    @unflagged
     def logprobs(self, hidden: Floats) -> Floats:
         """Return log-probabilities [N, V] after hidden vectors [N, H]."""
         if "projection" in self._weights:

@@ -18,6 +18,12 @@ Offsets: TypeAlias = "NDArray[np.int64]"
 """Positions in an array of concatenated rows."""
 Ranges: TypeAlias = Sequence[tuple[int, int]]
 """Begin and end of each range."""
+unflagged = np.errstate(invalid="ignore")
+"""Decorator of functions that multiply a float32 matrix by a vector whose size may be 5.
+
+For that size OpenBLAS' kernel for AVX-512 (0.3.31, `sgemv_t`) also multiplies what it finds on the stack. The product
+is right, but NumPy would warn of an invalid value now and then.
+"""
 
 
 def concat_rows(rows: Sequence[NDArray[np.int32]]) -> tuple[NDArray[np.int32], Offsets]:

@@ -19,7 +19,7 @@ from models.tasks.classification.ngram_model import LogisticRegressionClassifier
 from models.tasks.classification.probabilities import log_sigmoid
 from models.tasks.encoder_model import EncoderModel
 from models.tasks.text import Alphabet, TaskText
-from models.utils.arrays import log_softmax
+from models.utils.arrays import log_softmax, unflagged
 
 NGRAM_PREFIX = "ngrams."
 """Beginning of the names of the arrays of the n-grams in a checkpoint."""
@@ -56,6 +56,7 @@ class RecurrentClassifier(EncoderModel, TextClassifier):
         mixed: Floats = np.logaddexp(logprobs + shares[0], self.ngrams.logprobs(texts) + shares[1])
         return mixed
 
+    @unflagged
     def _network_logprobs(self, texts: Sequence[TaskText]) -> Floats:
         """Return the network's own log-probabilities [B, L]."""
         vectors, lengths = self.vectors(texts)

@@ -26,7 +26,7 @@ from models.tasks.encoder_model import EncoderModel
 from models.tasks.fill_in.config import FillInConfig
 from models.tasks.fill_in.fill_in_model import FillInModel
 from models.tasks.text import Alphabet, pad
-from models.utils.arrays import log_softmax
+from models.utils.arrays import log_softmax, unflagged
 
 
 class RecurrentFillIn(EncoderModel, FillInModel):
@@ -58,6 +58,7 @@ class RecurrentFillIn(EncoderModel, FillInModel):
         """Return log-probabilities [N, V] of contexts; see `FillInModel`."""
         return self._softmax(self._hidden(contexts))
 
+    @unflagged
     def _hidden(self, contexts: State) -> Floats:
         """Return the units [N, M] that join both sides."""
         # Row by row: the product of a matrix and several vectors may be rounded otherwise than with each alone.
@@ -65,6 +66,7 @@ class RecurrentFillIn(EncoderModel, FillInModel):
         hidden: Floats = np.maximum(np.array(rows, np.float32).reshape(len(rows), -1), np.float32(0))
         return hidden
 
+    @unflagged
     def _softmax(self, hidden: Floats) -> Floats:
         """Return log-probabilities [N, V] of units [N, M]."""
         outputs: Floats = hidden @ self._head["projection"].T

@@ -1,5 +1,6 @@
 """Cells in NumPy: gates by hand, vectors as PyTorch's kernels have them."""
 
+import ctypes
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from models.neural.config import RecurrentConfig
 from models.neural.network import Network
 from tests.helpers.language_models import arrays
 
+SIGNALING_NAN = 0x7F800001
 LOG_9 = math.log(9)
 """sigmoid(log 9) = 0.9, sigmoid(-log 9) = 0.1."""
 
@@ -88,3 +90,19 @@ def test_zero_step_is_a_step_on_a_token_whose_vector_is_zero(config: RecurrentCo
 
 def test_sigmoid_does_not_overflow() -> None:
     assert sigmoid(np.array([-1e4, 0, 1e4], np.float32)).tolist() == [0, 0.5, 1]
+
+
+class StackWords(ctypes.Structure):
+    """64 KB that a call by value leaves on the stack."""
+
+    _fields_ = [("words", ctypes.c_uint32 * (1 << 14))]  # noqa: RUF012 -- as ctypes reads it
+
+
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm", "feedforward"])
+def test_vectors_of_five_numbers_raise_no_warning_of_what_lay_on_the_stack(kind: str) -> None:
+    config = RecurrentConfig(kind, layers=1, embedding_size=5, hidden_size=5)  # type: ignore[arg-type]
+    weights = {name: np.ones_like(weight) for name, weight in arrays(Network(config, 3)).items()}
+    absolute = ctypes.CDLL(None).abs
+    absolute.argtypes = [StackWords]
+    absolute(StackWords((ctypes.c_uint32 * (1 << 14))(*[SIGNALING_NAN] * (1 << 14))))
+    assert all(np.isfinite(vector).all() for vector in zero_step(config, weights))
