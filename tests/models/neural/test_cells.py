@@ -95,7 +95,7 @@ def test_sigmoid_does_not_overflow() -> None:
 class StackWords(ctypes.Structure):
     """64 KB that a call by value leaves on the stack."""
 
-    _fields_ = [("words", ctypes.c_uint32 * (1 << 14))]  # noqa: RUF012 -- as ctypes reads it
+    _fields_ = [("words", ctypes.c_uint32 * (1 << 14))]
 
 
 @pytest.mark.parametrize("kind", ["rnn", "gru", "lstm", "feedforward"])
