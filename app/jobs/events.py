@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.storage.database import Epoch
 from app.storage.tables import EVENTS, JOBS, METRICS
@@ -53,7 +53,7 @@ def record_metrics(connection: Connection, job_id: str, metrics: Mapping[int, St
     """Write the metrics of each step, replacing those of a step measured before."""
     if not metrics:
         return
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # which the connection has imported
     rows = [{"job_id": job_id, "step": step, "values": dict(values)} for step, values in metrics.items()]
     upsert = dialect.insert(METRICS)
     key = [METRICS.c.job_id, METRICS.c.step]

@@ -58,9 +58,12 @@ class QueryParameters(BaseModel):
 
 
 class ResponseBody(BaseModel):
-    """Base of response bodies, which document the dictionaries that routes return."""
+    """Base of response bodies, which document the dictionaries that routes return.
 
-    model_config = ConfigDict(extra="forbid")
+    Their validators are built when the document is, or when a route has FastAPI write its answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 def described_as(accepted: str) -> WrapValidator:

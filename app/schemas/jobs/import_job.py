@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.schemas.base import JobBody
-from app.schemas.config_schema import config_schema
+from app.schemas.config_schema import ConfigSchema
 from app.schemas.recipes import parse_config
 from models.recipes.import_recipe import ImportRecipe
 from models.tokenization.config import TokenizerConfig
@@ -34,7 +34,7 @@ class ImportJob(JobBody):
         "is not accepted: only whoever runs the service imports one, with `nextword import`.",
         examples=["file-0123456789ab"],
     )
-    tokenizer: Annotated[dict[str, Any], config_schema(TokenizerConfig)] = Field(
+    tokenizer: Annotated[dict[str, Any], ConfigSchema(TokenizerConfig)] = Field(
         {},
         description="How texts are split into the model's words: `pretokenized`, at blanks alone, unless said "
         "otherwise; or `file`, the id of the tokenizer whose tokens they are.",

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypeAliasType
 
 from app.schemas.base import JobBody
-from app.schemas.config_schema import config_schema
+from app.schemas.config_schema import ConfigSchema
 from app.schemas.jobs.import_job import ImportJob
 from app.schemas.jobs.selection_jobs import ScoreJob, SelectJob
 from app.schemas.jobs.training_jobs import EmptyLinesField, TrainingRequest
@@ -53,7 +53,7 @@ class CompositionJob(JobBody):
         "of text and one of reversed text.",
         examples=[["my-model@1", "my-lstm@1"]],
     )
-    config: Annotated[dict[str, Any], config_schema(*COMPOSITE_CONFIGS.values())] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(*COMPOSITE_CONFIGS.values())] = Field(
         {}, description="A mixture's `weights`, what a cache remembers and how much it says, or a pair's prior_weight."
     )
     validation_file: str | None = Field(
@@ -98,10 +98,10 @@ class EvaluateJob(JobBody):
     eos: bool | None = Field(
         None, description="Whether the end of each line, or of the document, is scored too. Without it, it is."
     )
-    format: Annotated[dict[str, Any], config_schema(LabelledFormat, TaggedFormat, QuestionFormat)] | None = Field(
+    format: Annotated[dict[str, Any], ConfigSchema(LabelledFormat, TaggedFormat, QuestionFormat)] | None = Field(
         None, description="Format of the file that measures a task's model; without it, told by the name's ending."
     )
-    dynamic: Annotated[dict[str, Any], config_schema(DynamicConfig)] | None = Field(
+    dynamic: Annotated[dict[str, Any], ConfigSchema(DynamicConfig)] | None = Field(
         None, description="Dynamic evaluation: a copy of the model learns from the text as it scores it."
     )
     typing: int | None = Field(

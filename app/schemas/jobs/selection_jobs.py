@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from app.schemas.base import JobBody
-from app.schemas.config_schema import config_schema
+from app.schemas.config_schema import ConfigSchema
 from app.schemas.recipes import parse_config
 from models.errors import InvalidInput
 from models.selection.config import SelectionConfig, SelectionModels
@@ -65,7 +65,7 @@ class ScoreJob(RecordsJob):
     """Write all records with their scores; bad ones with an error in their place."""
 
     kind: Literal["score"] = Field(description="Score records.")
-    config: Annotated[dict[str, Any], config_schema(SelectionConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(SelectionConfig)] = Field(
         {}, description="Format of the files, and which figures; without a rule of which are kept."
     )
 
@@ -81,7 +81,7 @@ class SelectJob(RecordsJob):
     """Write the records that a rule keeps; with head, middle and tail to a file each."""
 
     kind: Literal["select"] = Field(description="Select records.")
-    config: Annotated[dict[str, Any], config_schema(SelectionConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(SelectionConfig)] = Field(
         description="Format of the files, which figure, and one rule: `min` and `max`, `lowest`, `highest`, `cutoffs` "
         "or `percentiles`.",
         examples=[{"lowest": 30}],

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.core.container_limits import parse_memory_size
 from app.schemas.base import JobBody
-from app.schemas.config_schema import config_schema
+from app.schemas.config_schema import ConfigSchema
 from app.schemas.jobs.import_job import tokenizer_files
 from app.schemas.recipes import parse_config
 from app.schemas.tasks.job_requests import EncodingField
@@ -35,7 +35,7 @@ class _TrainingJob(JobBody):
     validation_fraction: float | None = Field(
         None, ge=0, lt=1, description="Without `validation_file`: the share of the text, its end, to measure on; 0.05."
     )
-    tokenizer: Annotated[dict[str, Any], config_schema(TokenizerConfig)] = Field(
+    tokenizer: Annotated[dict[str, Any], ConfigSchema(TokenizerConfig)] = Field(
         {}, description="Configuration of the tokenizer."
     )
     empty_lines: EmptyLinesField = "keep"
@@ -85,7 +85,7 @@ class NgramJob(_TrainingJob):
     """Count an n-gram model."""
 
     kind: Literal["ngram"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], config_schema(NgramConfig)] = Field({}, description="The model's configuration.")
+    config: Annotated[dict[str, Any], ConfigSchema(NgramConfig)] = Field({}, description="The model's configuration.")
     extends: str | None = Field(
         None,
         description="An n-gram model published with its counts, as `name`, `name@version` or an alias: the text is "
@@ -117,7 +117,7 @@ class RecurrentJob(_TrainingJob):
     """Train a recurrent model."""
 
     kind: Literal["rnn", "lstm", "gru", "feedforward"] = Field(description="The model's family.")
-    config: Annotated[dict[str, Any], config_schema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(RecurrentConfig, TrainingConfig, without="kind")] = Field(
         {}, description="The network's architecture and how it is trained."
     )
 

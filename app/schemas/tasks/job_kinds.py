@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from app.schemas.config_schema import config_schema
+from app.schemas.config_schema import ConfigSchema
 from app.schemas.tasks.job_requests import FindFile, NetworkJob, TaskJob
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.line_reader import EmptyLines
@@ -17,9 +17,9 @@ from models.tasks.question_answering.config import NearestSentenceConfig, Reader
 from models.tasks.tagging.config import HmmTaggerConfig, TaggerConfig
 
 _FORMAT = Field(description="Format of the files; without it, told by the endings of their names.")
-LabelledFormatField = Annotated[dict[str, Any], config_schema(LabelledFormat), _FORMAT]
-TaggedFormatField = Annotated[dict[str, Any], config_schema(TaggedFormat), _FORMAT]
-QuestionFormatField = Annotated[dict[str, Any], config_schema(QuestionFormat), _FORMAT]
+LabelledFormatField = Annotated[dict[str, Any], ConfigSchema(LabelledFormat), _FORMAT]
+TaggedFormatField = Annotated[dict[str, Any], ConfigSchema(TaggedFormat), _FORMAT]
+QuestionFormatField = Annotated[dict[str, Any], ConfigSchema(QuestionFormat), _FORMAT]
 NoFormat = Annotated[dict[str, Any], Field(max_length=0, description="Plain text has none.")]
 
 
@@ -27,7 +27,7 @@ class ClassifierJob(NetworkJob):
     """Train a recurrent classifier of texts."""
 
     kind: Literal["classifier"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(ClassifierConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(ClassifierConfig)] = Field(
         {}, description="What it does with the vectors of a text."
     )
     format: LabelledFormatField = Field({})
@@ -37,7 +37,7 @@ class ClassifierBaselineJob(TaskJob):
     """Fit a classifier of texts by their n-grams."""
 
     kind: Literal["naive_bayes", "logistic_regression"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(NaiveBayesConfig, LogisticRegressionConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(NaiveBayesConfig, LogisticRegressionConfig)] = Field(
         {}, description="Its n-grams, and what keeps it from overfitting."
     )
     format: LabelledFormatField = Field({})
@@ -47,7 +47,7 @@ class TaggerJob(NetworkJob):
     """Train a recurrent tagger of sentences."""
 
     kind: Literal["tagger"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(TaggerConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(TaggerConfig)] = Field(
         {}, description="What it does with the vectors of a sentence."
     )
     format: TaggedFormatField = Field({})
@@ -57,7 +57,7 @@ class HmmTaggerJob(TaskJob):
     """Count a hidden Markov model that tags sentences."""
 
     kind: Literal["hmm_tagger"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(HmmTaggerConfig)] = Field({}, description="What it counts.")
+    config: Annotated[dict[str, Any], ConfigSchema(HmmTaggerConfig)] = Field({}, description="What it counts.")
     format: TaggedFormatField = Field({})
 
 
@@ -65,7 +65,7 @@ class FillInJob(NetworkJob):
     """Train a network on plain text to fill blanks from both sides."""
 
     kind: Literal["fill_in"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(FillInConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(FillInConfig)] = Field(
         {}, description="How it joins both sides, and how it is trained."
     )
     format: NoFormat = Field({})
@@ -80,7 +80,7 @@ class ReaderJob(NetworkJob):
     """Train a recurrent reader that answers questions about a text."""
 
     kind: Literal["reader"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(ReaderConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(ReaderConfig)] = Field(
         {}, description="What it answers with, and how it reads."
     )
     format: QuestionFormatField = Field({})
@@ -90,7 +90,7 @@ class NearestSentenceJob(TaskJob):
     """Fit a baseline that answers with the sentence nearest to the question."""
 
     kind: Literal["nearest_sentence"] = Field(description="Kind of the model.")
-    config: Annotated[dict[str, Any], config_schema(NearestSentenceConfig)] = Field(
+    config: Annotated[dict[str, Any], ConfigSchema(NearestSentenceConfig)] = Field(
         {}, description="What it answers with."
     )
     format: QuestionFormatField = Field({})

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from app.schemas.base import JobBody, described_as
-from app.schemas.config_schema import config_schema
+from app.schemas.config_schema import ConfigSchema
 from app.schemas.recipes import parse_config
 from models.errors import InvalidInput
 from models.neural.encoder.config import EncoderConfig
@@ -47,7 +47,7 @@ class TaskJob(JobBody):
         None, ge=0, lt=1, description="Without `validation_file`: the share of the examples to measure on; 0.1."
     )
     split_seed: int = Field(1, ge=0, description="Number that decides which examples are held out.")
-    tokenizer: Annotated[dict[str, Any], config_schema(TokenizerConfig)] = Field(
+    tokenizer: Annotated[dict[str, Any], ConfigSchema(TokenizerConfig)] = Field(
         {}, description="Configuration of the tokenizer."
     )
     config: dict[str, Any] = Field({}, description="The model's configuration.")
@@ -100,8 +100,8 @@ class TaskJob(JobBody):
 class NetworkJob(TaskJob):
     """Fields of jobs that train an encoder with a head."""
 
-    encoder: Annotated[dict[str, Any], config_schema(EncoderConfig)] = Field({}, description="The network.")
-    training: Annotated[dict[str, Any], config_schema(TaskTrainingConfig)] = Field({}, description="How it is trained.")
+    encoder: Annotated[dict[str, Any], ConfigSchema(EncoderConfig)] = Field({}, description="The network.")
+    training: Annotated[dict[str, Any], ConfigSchema(TaskTrainingConfig)] = Field({}, description="How it is trained.")
     initialize_from: str | None = Field(
         None,
         description="A published language model or model with an encoder that the training begins with, as `name`, "
