@@ -16,7 +16,7 @@ from sqlalchemy import func, insert, select, text
 from app.core.exceptions import DatabaseUnavailable
 from app.storage import database as database_module
 from app.storage.database import Database, Epoch, sqlite_url
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate, missing_migrations, take_steps
 from app.storage.tables import ALIASES, METADATA
 from models.errors import InvalidInput
 from tests.helpers.databases import Server, postgresql_server
@@ -32,6 +32,27 @@ def _aliases(database: Database) -> int:
 def test_migrate_makes_exactly_the_tables_described(database: Database) -> None:
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_take_steps_makes_exactly_the_tables_described(empty_url: str) -> None:
+    opened = Database(empty_url)
+    with opened.write() as connection:
+        take_steps(connection)
+    with opened.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    assert missing_migrations(opened) == 0
+    opened.close()
+
+
+def test_migrate_takes_the_steps_that_an_older_database_lacks(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("ALTER TABLE jobs DROP COLUMN traceparent"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+    assert missing_migrations(database) == 1
+    migrate(database)
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    assert missing_migrations(database) == 0
 
 
 def test_migrate_again_changes_nothing(database: Database) -> None:
