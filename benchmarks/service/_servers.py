@@ -22,6 +22,7 @@ def nextword(checkpoints: Path, code: Path | None = None, **settings: object) ->
     with tempfile.TemporaryDirectory() as data:
         chosen = {f"NEXTWORD_{name.upper()}": str(value) for name, value in {"data": data, **settings}.items()}
         checkout = {} if code is None else {"PYTHONPATH": str(code.resolve()), "PYTHONSAFEPATH": "1"}
+        chosen["PYTHONDONTWRITEBYTECODE"] = ""  # as users have it: modules are compiled at the first start only
         command = [sys.executable, "-m", "app.cli.main", "serve", "--no-worker", "--checkpoints"]
         with running([*command, str(checkpoints.resolve()), "--port"], "/health/ready", chosen | checkout) as process:
             yield process
