@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,11 @@ class JobSubmission:
     def _prepare_import(self, request: ImportJob) -> NewJob:
         recipe = request.recipe(Path("model"), Path("tokenizer") if request.more_files else None)
         size = self._file_bytes("file", request.file)
-        for field, file in request.more_files.items():
-            self._file_bytes(field, file)
-            file_vocabulary_size(self.files, file, recipe.tokenizer)
-        check_model_file(self.files.path(request.file), "file")
+        for field, file_id in request.more_files.items():
+            self._file_bytes(field, file_id)
+            file_vocabulary_size(self.files, file_id, recipe.tokenizer)
+        with self.files.open(request.file) as file:
+            check_model_file(file, "file")
         estimate = estimate_import(size)
         self._limits.check(estimate)
         return self._new_job(request, estimate)
@@ -280,13 +282,14 @@ class JobSubmission:
         """Return the size of a training text, from a sample where one can be read."""
         size = None
         if file_vocabulary is None:
-            size = sample_size(recipe, self.files.path(file.id), file.content_bytes, seekable=file.text_bytes is None)
+            opened, seekable = partial(self.files.open, file.id), file.text_bytes is None
+            size = sample_size(recipe, opened, file.content_bytes, seekable=seekable)
         return size or guess_size(recipe, file.content_bytes, file_vocabulary)
 
     def _examples_size(self, recipe: TaskRecipe, files: Sequence[StoredFile]) -> TextSize:
         """Return the size of a task's examples, from a sample where one can be read."""
         first, size = files[0], sum(file.content_bytes for file in files)
-        sampled = sample_examples(recipe, self.files.path(first.id), first.filename, size)
+        sampled = sample_examples(recipe, partial(self.files.open, first.id), first.filename, size)
         return sampled or guess_examples(recipe, size)
 
     def _file_bytes(self, field: str, file_id: str | None) -> int:

@@ -6,12 +6,14 @@ What a machine lacks it fetches from the store when it is first asked for. Which
 from __future__ import annotations
 
 import errno
+import fcntl
+import io
 import logging
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.core.exceptions import StoreUnavailable
@@ -38,14 +40,40 @@ class FileBytes:
         return self.directory / relative_path(sha256)
 
     def find(self, sha256: str) -> Path:
-        """Return the path of bytes, fetched where they are missing. Raises StoreUnavailable, DiskFull."""
+        """Return the path of bytes, fetched where they are missing. Raises StoreUnavailable, DiskFull.
+
+        Of several calls at once, in any processes of this machine, one fetches and the others wait for it.
+        """
         path = self.path(sha256)
         if self.shared is not None and not path.exists():
-            self._fetch(self.shared, sha256)
+            with self._lock(sha256):
+                if not path.exists():
+                    self._fetch(self.shared, sha256)
         return path
 
-    def _fetch(self, shared: SharedFiles, sha256: str) -> None:
+    def open(self, sha256: str) -> io.BufferedReader:
+        """Open bytes to read some of them; those of another machine are read from the store, and not fetched.
+
+        Raises StoreUnavailable, as reading does.
+        """
+        path = self.path(sha256)
+        if self.shared is not None and not path.exists():
+            return self.shared.open(sha256)
+        return path.open("rb")
+
+    @contextmanager
+    def _lock(self, sha256: str) -> Iterator[None]:
+        """Let one of those who want to fetch some bytes do so; the others wait until it is done."""
         self.incoming.mkdir(parents=True, exist_ok=True)
+        path = self.incoming / f"{sha256}.lock"
+        with path.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+    def _fetch(self, shared: SharedFiles, sha256: str) -> None:
         fetched = self.incoming / f"fetched-{secrets.token_hex(8)}"
         try:
             with raising_disk_full():
@@ -77,8 +105,11 @@ class FileBytes:
                 temporary.write_bytes(content)
 
     def remove(self, sha256: str) -> None:
-        """Remove bytes here and in the store; where it does not answer, they waste room there."""
+        """Remove bytes here."""
         self.path(sha256).unlink(missing_ok=True)
+
+    def unshare(self, sha256: str) -> None:
+        """Remove bytes from the store; where it does not answer, they waste room there."""
         try:
             if self.shared is not None:
                 self.shared.delete(sha256)

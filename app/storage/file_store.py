@@ -7,6 +7,7 @@ A file that an unfinished job needs cannot be deleted.
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -16,13 +17,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, delete, func, insert, or_, select, update
 
 from app.core.api_keys import ApiKey
-from app.core.exceptions import Conflict, FileInUse, NotFound, QuotaReached
+from app.core.exceptions import Conflict, FileInUse, LeaseLost, NotFound, QuotaReached
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.file_bytes import FileBytes, bring
 from app.storage.quotas import check_storage_quota
 from app.storage.replication.shared_files import SharedFiles
 from app.storage.sample_file import SAMPLE_ID, SAMPLE_PURPOSE, SAMPLE_TEXT
-from app.storage.tables import FILES, JOBS, OPEN_STATUSES
+from app.storage.tables import FILES, JOBS, LEASED_STATUSES, OPEN_STATUSES
 from app.storage.upload import Upload, raising_disk_full
 
 FILES_LOCK = "nextword:files"
@@ -114,10 +115,12 @@ class FileStore:
             self._bytes.share(sha256, upload.path)  # which may take long, and so before others have to wait
             names = {"sha256": sha256, "filename": filename, "purpose": purpose}
             try:
-                return self._store_upload(upload, names, size, api_key)
+                stored = self._store_upload(upload, names, size, api_key)
             except QuotaReached:
                 self._remove_unreferenced(sha256)  # of the store
                 raise
+        self._share_again(sha256)
+        return stored
 
     def _store_upload(self, upload: Upload, names: dict[str, Any], size: int, api_key: ApiKey | None) -> StoredFile:
         """Store a finished upload, unless it is more than `api_key` may store."""
@@ -128,11 +131,11 @@ class FileStore:
             owner = None if api_key is None else api_key.name
             return self._store(connection, upload.path, names, {"bytes": size, "api_key": owner}, text)
 
-    def store_result(self, path: Path, filename: str, digest: ResultDigest, job_id: str) -> StoredFile:
-        """Store a file that a job has made, which is moved away.
+    def store_result(self, path: Path, filename: str, digest: ResultDigest, job_id: str, lease: int) -> StoredFile:
+        """Store a file that a job has made under a lease, which is moved away.
 
         The same bytes under the same name are the same file. It counts as one of the job's API key. May be repeated
-        after an error. Raises DiskFull, StoreUnavailable, and OSError where it cannot be moved.
+        after an error. Raises LeaseLost, DiskFull, StoreUnavailable, and OSError where it cannot be moved.
         """
         names = {"sha256": digest.sha256, "filename": filename, "purpose": RESULT_PURPOSE}
         with raising_disk_full():
@@ -143,15 +146,16 @@ class FileStore:
                 self._bytes.share(digest.sha256, incoming)
             text = {"text_bytes": digest.content_bytes if digest.content_bytes != digest.bytes else None}
             with self.database.write(FILES_LOCK) as connection:
-                owner = connection.execute(select(JOBS.c.api_key).where(JOBS.c.id == job_id)).scalar()
-                return self._store(connection, incoming, names, {"bytes": digest.bytes, "api_key": owner}, text)
+                owner = _owner_of_job(connection, job_id, lease)
+                stored = self._store(connection, incoming, names, {"bytes": digest.bytes, "api_key": owner}, text)
+        self._share_again(digest.sha256)
+        return stored
 
     def _store(
         self, connection: Connection, source: Path, names: dict[str, Any], more: dict[str, Any], text: dict[str, Any]
     ) -> StoredFile:
         """Move bytes to their place, and return their file, new unless there is one of the same names."""
         self._bytes.adopt(names["sha256"], source)
-        self._bytes.share(names["sha256"])  # somebody may have deleted the same bytes meanwhile
         if connection.execute(update(FILES).where(_is_named(names)).values(used_at=Epoch(), **text)).rowcount == 0:
             new = insert(FILES).values(id=f"file-{secrets.token_hex(12)}", created_at=Epoch(), **names, **more, **text)
             connection.execute(new)
@@ -191,6 +195,13 @@ class FileStore:
         Raises NotFound, StoreUnavailable and DiskFull.
         """
         return self._bytes.find(self.get(file_id).sha256)
+
+    def open(self, file_id: str) -> io.BufferedReader:
+        """Open a file's bytes to read some of them, from the store where another machine received them.
+
+        Raises NotFound and StoreUnavailable; reading raises the latter, too.
+        """
+        return self._bytes.open(self.get(file_id).sha256)
 
     def page(self, purpose: str | None, after: str | None, limit: int) -> tuple[list[StoredFile], bool]:
         """Return at most `limit` files, newest first, older than file `after`; and whether there are more.
@@ -256,16 +267,49 @@ class FileStore:
     def _not_found(self, file_id: str) -> NotFound:
         return NotFound(f"there is no file {file_id!r}{self._absence_note}")
 
+    def _share_again(self, sha256: str) -> None:
+        """Put bytes into the store that somebody may have deleted while they were stored here."""
+        with suppress(FileNotFoundError):  # here, too
+            self._bytes.share(sha256)
+
     def _remove_unreferenced(self, sha256: str) -> None:
-        """Remove bytes that no file refers to. A crash before this wastes disk space and breaks nothing."""
+        """Remove bytes that no file refers to. A crash before this wastes disk space and breaks nothing.
+
+        The store is asked first, as it may be slow and nobody is to wait for it under the lock.
+        """
+        with self.database.read() as connection:
+            if _is_referenced(connection, sha256):
+                return
+        self._bytes.unshare(sha256)
         with self.database.write(FILES_LOCK) as connection:
-            if connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is None:
+            is_needed = _is_referenced(connection, sha256)
+            if not is_needed:
                 self._bytes.remove(sha256)
+        if is_needed:  # somebody has uploaded the same meanwhile
+            self._share_again(sha256)
 
 
 def _is_named(names: dict[str, Any]) -> ColumnElement[bool]:
     """Return the condition for the file of some bytes, name and purpose."""
     return and_(*(FILES.c[column] == value for column, value in names.items()))
+
+
+def _is_referenced(connection: Connection, sha256: str) -> bool:
+    """Return whether a file has some bytes."""
+    return connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is not None
+
+
+def _owner_of_job(connection: Connection, job_id: str, lease: int) -> str | None:
+    """Return the name of a job's API key, if any; nobody else can claim it until the end of the transaction.
+
+    Raises LeaseLost.
+    """
+    held = (JOBS.c.id == job_id) & (JOBS.c.lease == lease) & JOBS.c.status.in_(LEASED_STATUSES)
+    job = connection.execute(select(JOBS.c.api_key).where(held).with_for_update()).one_or_none()
+    if job is None:
+        raise LeaseLost(f"job {job_id} is no longer held under lease {lease}")
+    owner: str | None = job.api_key
+    return owner
 
 
 def _find_user(connection: Connection, file_id: str, since: float | None) -> str | None:

@@ -108,7 +108,6 @@ def remove_stale_staging(root: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def job_result(root: Path, name: str, version: int) -> dict[str, Any]:
-    """Return the result of a job that published a model: its id and metrics."""
-    metrics = Card.read(version_folder(root, name, version) / CARD_FILE).provenance.metrics
-    return {"model": f"{name}@{version}", "metrics": metrics}
+def job_result(card: Card, model: str) -> dict[str, Any]:
+    """Return the result of a job that published `name@version` with this card: its id and metrics."""
+    return {"model": model, "metrics": card.provenance.metrics}

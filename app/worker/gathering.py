@@ -6,16 +6,14 @@ The lease is kept meanwhile, as files may be large and the store may not answer 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from app.jobs.job import Job
 from app.jobs.leases import Lease
-from app.storage.replication.shared_models import SharedModels
 from app.worker.config import WorkerContext
-from app.worker.lease_keeper import LeaseKeeper
-from app.worker.run_monitor import retry_while_unavailable
+from app.worker.lease_keeper import keep_trying
 from models.checkpoint.model_name import parse_model
 from models.errors import InvalidInput
 
@@ -23,10 +21,6 @@ MODEL_FIELDS = ("model", "against", "extends", "initialize_from", "models", "mem
 """Fields of requests that name models, by themselves, in a list or by label."""
 MODEL_SECONDS = 60.0
 """How long a model is waited for that the machine which has it has not put into the store yet."""
-
-
-class JobCancelled(Exception):
-    """The job is being cancelled, which was noticed before its work began."""
 
 
 def gather(job: Job, lease: Lease, context: WorkerContext) -> None:
@@ -48,29 +42,7 @@ def gather(job: Job, lease: Lease, context: WorkerContext) -> None:
             context.files.path(file_id)
         context.workspaces.prepare(job.id, lease.fencing_token)
 
-    _keep_trying(fetch, lease, context)
-
-
-def fetch_published(job: Job, lease: Lease, context: WorkerContext) -> None:
-    """Fetch the model that an earlier attempt, at another machine, may have published. Raises as `gather`."""
-    models: SharedModels | None = context.shared_models
-    if models is not None and job.version is not None and lease.fencing_token > 1:
-        model = f"{job.name}@{job.version}"
-        _keep_trying(lambda: models.fetch_if_published(model), lease, context)
-
-
-def _keep_trying(call: Callable[[], None], lease: Lease, context: WorkerContext) -> None:
-    """Call while the lease is kept, until database and store answer. Raises LeaseLost and JobCancelled."""
-    with LeaseKeeper(context.leases, lease, context.config) as keeper:
-
-        def call_unless_over() -> None:
-            keeper.check()
-            if keeper.is_cancelling:
-                raise JobCancelled
-            call()
-
-        retry_while_unavailable(call_unless_over, context.stop)
-        keeper.check()
+    keep_trying(fetch, lease, context)
 
 
 def _files_of(job: Job) -> list[str]:

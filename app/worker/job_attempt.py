@@ -1,12 +1,11 @@
 """Attempt at a claimed job: run its work and record the outcome, or put it back into the queue.
 
-Decides what each end of the work means for the job and publishes its model. An attempt after a crash first looks
-whether the one before had already published.
+Decides what each end of the work means for the job; `publication` publishes its model. An attempt after a crash first
+looks whether the one before had already published.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,17 +15,16 @@ from app.core.exceptions import DiskFull, NotFound
 from app.core.traces.tracing import Phases
 from app.jobs.job import Job
 from app.jobs.leases import Lease
-from app.storage import published_models
 from app.storage.file_store import ResultDigest
 from app.storage.tables import Status
 from app.worker.config import WorkerContext
-from app.worker.gathering import JobCancelled, fetch_published, gather
-from app.worker.lease_keeper import LeaseKeeper
+from app.worker.gathering import gather
+from app.worker.lease_keeper import JobCancelled, LeaseKeeper
+from app.worker.publication import Publication
 from app.worker.run_monitor import RunMonitor, retry_while_unavailable
 from app.worker.run_protocol import Done, End, Failed, InputFile, JobRun, JsonObject, Lost, OutputFile, RunSpec, Stopped
-from models.errors import CheckpointError, CheckpointExists
+from models.errors import CheckpointError
 
-logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -35,6 +33,9 @@ class JobAttempt:
 
     def __init__(self, job: Job, lease: Lease, context: WorkerContext) -> None:
         self._job, self._lease, self._context = job, lease, context
+        self._publication = None if job.version is None else Publication(job, lease, context)
+        self._may_be_publishing = job.publishing
+        """Whether this attempt or an earlier one has begun to publish."""
         self.phases = Phases()
         """What was done so far, for traces."""
 
@@ -55,12 +56,8 @@ class JobAttempt:
     def _run_to_status(self) -> Status:
         job = self._job
         self._context.workspaces.fence(job.id, self._lease.fencing_token)
-        try:
-            fetch_published(job, self._lease, self._context)
-        except (OSError, DiskFull) as error:
-            return self._fail("not_started", f"a model that may be published already could not be fetched: {error}")
-        if job.version is not None and published_models.is_published(*self._publish_target(job.version), job.id):
-            return self._succeed(job.version)
+        if self._publication is not None and (result := self._publication.find()) is not None:
+            return self._succeed(result)
         if job.status is Status.CANCELLING:
             return self._confirm_cancelled()
         if job.attempt > self._context.config.max_attempts:
@@ -117,8 +114,7 @@ class JobAttempt:
             case Done(staged=None, files=[_, *_]):
                 return self._keep_files(end)
             case Done(staged=None, result=result):
-                self._retry(lambda: self._context.leases.succeed(self._lease, result))
-                return Status.SUCCEEDED
+                return self._succeed(result)
             case Done(staged=str() as staged):
                 return self._publish(Path(staged))
             case Failed(code, message):
@@ -130,68 +126,48 @@ class JobAttempt:
 
     def _keep_files(self, done: Done) -> Status:
         """Store the files that the work made, unless a cancel came before; returns the new status."""
-        if not self._retry(lambda: self._context.leases.begin_publishing(self._lease)):
+        if not self._begin_publishing():
             return self._confirm_cancelled()
-        self.phases.enter("publishing")
         try:
             with LeaseKeeper(self._context.leases, self._lease, self._context.config):
                 files = [self._store(file) for file in done.files]
         except (OSError, DiskFull) as error:
             return self._fail("not_published", f"the files could not be stored: {error}")
-        self._retry(lambda: self._context.leases.succeed(self._lease, done.result | {"files": files}))
-        return Status.SUCCEEDED
+        return self._succeed(done.result | {"files": files})
 
     def _store(self, file: OutputFile) -> JsonObject:
-        digest = ResultDigest(file.sha256, file.bytes, file.content_bytes)
-        stored = self._retry(lambda: self._context.files.store_result(Path(file.path), file.name, digest, self._job.id))
+        files, digest = self._context.files, ResultDigest(file.sha256, file.bytes, file.content_bytes)
+        job_id, token = self._job.id, self._lease.fencing_token
+        stored = self._retry(lambda: files.store_result(Path(file.path), file.name, digest, job_id, token))
         return {"id": stored.id, "bucket": file.bucket, "filename": file.name, "bytes": file.bytes}
 
     def _publish(self, staged: Path) -> Status:
         """Publish the staged model, unless a cancel came before; returns the new status."""
-        assert self._job.version is not None
-        if not self._retry(lambda: self._context.leases.begin_publishing(self._lease)):
+        assert self._publication is not None
+        if not self._begin_publishing():
             return self._confirm_cancelled()
-        version = self._job.version
-        self.phases.enter("publishing")
-        while True:
-            try:
-                self._push(staged, version)
-                published_models.publish(staged, *self._publish_target(version), self._job.id)
-            except CheckpointExists as error:
-                if published_models.is_published(*self._publish_target(version), self._job.id):
-                    return self._succeed(version)
-                version = self._renumber()
-                logger.warning("%s: job %s publishes version %d instead", error, self._job.id, version)
-            except (OSError, DiskFull) as error:
-                return self._fail("not_published", f"the model could not be published: {error}")
-            else:
-                return self._succeed(version)
+        try:
+            return self._succeed(self._publication.publish(staged))
+        except (OSError, DiskFull, CheckpointError) as error:
+            return self._fail("not_published", f"the model could not be published: {error}")
 
-    def _push(self, staged: Path, version: int) -> None:
-        """Put the model into the object store, if there is one: of attempts at two machines, the first may.
+    def _begin_publishing(self) -> bool:
+        """Begin to publish; False where a cancel came before."""
+        self._may_be_publishing = self._retry(lambda: self._context.leases.begin_publishing(self._lease))
+        if self._may_be_publishing:
+            self.phases.enter("publishing")
+        return self._may_be_publishing
 
-        Raises CheckpointExists where another was first; its model is fetched.
-        """
-        if (models := self._context.shared_models) is not None:
-            with LeaseKeeper(self._context.leases, self._lease, self._context.config):
-                self._retry(lambda: models.push(staged, f"{self._job.name}@{version}"))
-
-    def _renumber(self) -> int:
-        root, name, _ = self._publish_target(0)
-        return self._retry(
-            lambda: self._context.leases.renumber(self._lease, published_models.newest_version(root, name))
-        )
-
-    def _publish_target(self, version: int) -> tuple[Path, str, int]:
-        assert self._job.name is not None
-        return self._context.checkpoints, self._job.name, version
-
-    def _succeed(self, version: int) -> Status:
-        result = published_models.job_result(*self._publish_target(version))
+    def _succeed(self, result: JsonObject) -> Status:
         self._retry(lambda: self._context.leases.succeed(self._lease, result))
         return Status.SUCCEEDED
 
     def _fail(self, code: str, message: str) -> Status:
+        """Record the failure, unless an attempt at another machine has published the model."""
+        if self._publication is not None and self._may_be_publishing:
+            result = self._publication.give_up()
+            if result is not None:
+                return self._succeed(result)
         self._retry(lambda: self._context.leases.fail(self._lease, code, message))
         return Status.FAILED
 

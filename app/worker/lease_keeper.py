@@ -1,20 +1,48 @@
-"""Keeping of a lease while an attempt waits for what other machines have: files, models and states."""
+"""Keeping of a lease while an attempt waits for other machines or a store: `LeaseKeeper`, `keep_trying`."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from app.core.exceptions import DatabaseUnavailable, LeaseLost
 from app.jobs.leases import Lease, LeaseStore
 from app.storage.tables import Status
-from app.worker.config import WorkerConfig
+from app.worker.config import WorkerConfig, WorkerContext
+from app.worker.run_monitor import retry_while_unavailable
 
 logger = logging.getLogger(__name__)
 MIN_PAUSE_SECONDS = 0.1
 """Least time between two renewals, whatever the settings say of heartbeats."""
+Result = TypeVar("Result")
+
+
+class JobCancelled(Exception):
+    """The job is being cancelled, which was noticed before its work began."""
+
+
+def keep_trying(call: Callable[[], Result], lease: Lease, context: WorkerContext) -> Result:
+    """Call while the lease is kept, until database and store answer.
+
+    Raises LeaseLost, before the call where the lease was lost before, and JobCancelled.
+    """
+    leases, config = context.leases, context.config
+
+    with LeaseKeeper(leases, lease, config) as keeper:
+
+        def call_unless_over() -> Result:
+            keeper.check()
+            if keeper.is_cancelling:
+                raise JobCancelled
+            return call()
+
+        retry_while_unavailable(keeper.renew, context.stop)
+        result = retry_while_unavailable(call_unless_over, context.stop)
+        keeper.check()
+        return result
 
 
 class LeaseKeeper:
@@ -41,10 +69,15 @@ class LeaseKeeper:
         if self._loss is not None:
             raise self._loss
 
+    def renew(self) -> None:
+        """Renew the lease now. Raises LeaseLost and DatabaseUnavailable."""
+        status = self._leases.renew(self._lease, self._config.lease_seconds)
+        self.is_cancelling = status is Status.CANCELLING
+
     def _renew(self) -> None:
         while not self._ended.wait(max(MIN_PAUSE_SECONDS, self._config.heartbeat_seconds)):
             try:
-                status = self._leases.renew(self._lease, self._config.lease_seconds)
+                self.renew()
             except LeaseLost as error:
                 self._loss = error
                 return
@@ -52,5 +85,3 @@ class LeaseKeeper:
                 logger.warning("%s; trying again", error)
             except Exception:  # a renewal that fails must not end all others
                 logger.exception("a lease could not be renewed; trying again")
-            else:
-                self.is_cancelling = status is Status.CANCELLING

@@ -21,6 +21,7 @@ from models.checkpoint.card_fields import (
     file_name,
     kind_of,
     member_of,
+    parse_object,
     read_object,
     sha256_of,
     texts,
@@ -145,6 +146,14 @@ class Card:
             return _parse_card(read_object(path))
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointDamaged(f"{path}: {error}") from error
+
+    @classmethod
+    def parse(cls, content: bytes) -> Card:
+        """Return the card in some bytes. Raises CheckpointDamaged, naming the field, when it is not one."""
+        try:
+            return _parse_card(parse_object(content))
+        except (ValueError, RecursionError) as error:
+            raise CheckpointDamaged(f"card: {error}") from error
 
 
 def to_jsonable(value: object) -> Any:

@@ -37,7 +37,12 @@ _Value = TypeVar("_Value")
 
 def read_object(path: Path) -> Fields:
     """Read a JSON object from a file. Raises OSError, ValueError, or RecursionError for anything else."""
-    parsed = json.loads(read_regular(path, MAX_CARD_BYTES), parse_constant=_refuse_constant)
+    return parse_object(read_regular(path, MAX_CARD_BYTES))
+
+
+def parse_object(content: bytes) -> Fields:
+    """Return the JSON object in some bytes. Raises ValueError, or RecursionError for anything else."""
+    parsed = json.loads(content, parse_constant=_refuse_constant)
     if not isinstance(parsed, dict):
         raise ValueError("not a JSON object")
     for name, value in parsed.items():

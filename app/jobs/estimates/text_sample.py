@@ -9,19 +9,21 @@ of generated text, of which most words are rare, at 0.60 times.
 
 from __future__ import annotations
 
+import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
+from app.core.exceptions import StoreUnavailable
 from app.jobs.estimates.text_size import TextSize
 from models.data.corpus import Corpus
 from models.data.encoding_names import UTF_8
 from models.data.labelled.examples import Question, TaggedSentence
-from models.data.text_files import read_blocks
-from models.errors import NextwordError
+from models.errors import InvalidText, NextwordError
 from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.recipes.recipe import Recipe
@@ -30,7 +32,11 @@ from models.recipes.task_recipe import TaskRecipe
 from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import IntArray
+from models.utils.compression import decompressed
+from models.utils.file_kinds import file_kind
 
+OpenFile: TypeAlias = Callable[[], io.BufferedReader]
+"""Call that opens a file to read some of its bytes."""
 SAMPLE_BYTES = 1 << 20
 """Bytes of a sample of words or characters, which are read and counted in a tenth of a second."""
 PIECES_SAMPLE_BYTES = 1 << 18
@@ -41,33 +47,40 @@ _CUTS = 16
 """Places of a text that its sample is cut from."""
 
 
-def sample_size(recipe: Recipe, path: Path, text_bytes: int, *, seekable: bool = True) -> TextSize | None:
+def sample_size(recipe: Recipe, open_file: OpenFile, text_bytes: int, *, seekable: bool = True) -> TextSize | None:
     """Return the size of a text of `text_bytes`; None where no sample of it can be read.
 
-    The job will tell why. The sample of a text that is not `seekable`, as it is compressed, is its beginning.
+    The job will tell why. The sample of a text that is not `seekable`, as it is compressed, is its beginning. Raises
+    StoreUnavailable as reading does.
     """
     parts = recipe.tokenizer.kind in ("bpe", "unigram")
     size = PIECES_SAMPLE_BYTES if parts else SAMPLE_BYTES
     cuts = _CUTS if seekable and recipe.encoding == UTF_8 and text_bytes > 2 * size else 1
     try:
-        sample = b"".join(_cut(path, text_bytes, size, cuts)) if cuts > 1 else next(read_blocks(path, size), b"")
+        with open_file() as file:
+            sample = b"".join(_cut(file, text_bytes, size, cuts)) if cuts > 1 else _beginning(file, size)
         return _measure(recipe, sample, text_bytes / max(1, len(sample)))
+    except StoreUnavailable:
+        raise
     except (NextwordError, OSError):
         return None
 
 
-def sample_examples(recipe: TaskRecipe, path: Path, name: str, text_bytes: int) -> TextSize | None:
+def sample_examples(recipe: TaskRecipe, open_file: OpenFile, name: str, text_bytes: int) -> TextSize | None:
     """Return the size of a task's examples, by the beginning of their first file.
 
     None where that cannot be read. `name` is that of the uploaded file, whose ending tells its format, `text_bytes` the
-    size of all files.
+    size of all files. Raises StoreUnavailable as reading does.
     """
     try:
-        sample = next(read_blocks(path, PIECES_SAMPLE_BYTES), b"")
+        with open_file() as file:
+            sample = _beginning(file, PIECES_SAMPLE_BYTES)
         sample = sample if len(sample) >= text_bytes else sample[: sample.rfind(b"\n") + 1]
         texts = list(_texts(recipe, sample, name))
-        model = Recipe("sample", (path,), NgramConfig(order=EXAMPLE_ORDER), tokenizer=recipe.tokenizer)
+        model = Recipe("sample", (Path(name),), NgramConfig(order=EXAMPLE_ORDER), tokenizer=recipe.tokenizer)
         size = _measure(model, "\n".join(texts).encode(), text_bytes / max(1, len(sample)))
+    except StoreUnavailable:
+        raise
     except (NextwordError, OSError):
         return None
     return replace(size, text_bytes=text_bytes, longest=max(map(_word_count, texts)))
@@ -94,14 +107,21 @@ def _word_count(text: str) -> int:
     return len(text.split())
 
 
-def _cut(path: Path, text_bytes: int, size: int, cuts: int) -> Iterator[bytes]:
+def _beginning(file: io.BufferedReader, size: int) -> bytes:
+    """Return the first bytes of what a file holds, decompressed. Raises InvalidText where that is no text."""
+    sample = decompressed(file, "file").read(size)
+    if kind := file_kind(sample):  # in some encoding any of them is valid
+        raise InvalidText("file", f"must be text, and is {kind}")
+    return sample
+
+
+def _cut(file: io.BufferedReader, text_bytes: int, size: int, cuts: int) -> Iterator[bytes]:
     """Yield whole lines from `cuts` places of a file, about `size` bytes together."""
     length = size // cuts
-    with path.open("rb") as file:
-        for number in range(cuts):
-            file.seek(number * (text_bytes - length) // (cuts - 1))
-            _, newline, lines = (piece := file.read(length)).partition(b"\n")
-            yield lines[: lines.rfind(b"\n") + 1] if newline else piece
+    for number in range(cuts):
+        file.seek(number * (text_bytes - length) // (cuts - 1))
+        _, newline, lines = (piece := file.read(length)).partition(b"\n")
+        yield lines[: lines.rfind(b"\n") + 1] if newline else piece
 
 
 def _measure(recipe: Recipe, sample: bytes, scale: float) -> TextSize:

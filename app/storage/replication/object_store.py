@@ -1,27 +1,33 @@
 """Published models in an object store.
 
 An object is called `<name>/<version>/<file>`, as in the folder of published models. A card comes last, so what has one
-is complete. Object stores cannot rename, so whoever publishes first claims the version by an object that can be created
-once: two machines never write the files of one version side by side.
+is complete. Object stores cannot rename, and have one other way to decide between two writers: an object that can be
+created once. Whoever publishes first claims the version by such an object, so that two machines never write the files
+of one version side by side; and the card is another, so that a version is either published or, by an empty card, given
+up for good.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
-from app.storage.replication.objects import Objects
+from app.storage.replication.objects import ListedObject, Objects
 from app.storage.replication.source import SourceError
 from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.card_fields import MAX_CARD_BYTES
 from models.checkpoint.model_name import NAME, VERSION, parse_model, parse_version
 from models.checkpoint.repository import DELETED_CARD_FILE
-from models.errors import CheckpointExists, CheckpointNotFound
+from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound
 
 CLAIM_FILE = "claim"
-"""Object with the hash of the card of whoever publishes a version."""
+"""Object with the hash of the card of whoever publishes a version, and the job that made it, if any."""
+NO_CARD = b""
+"""Card of a version that was given up."""
 
 
 class ObjectStore:
@@ -34,9 +40,13 @@ class ObjectStore:
 
     def states(self) -> tuple[dict[str, str], set[str]]:
         """Return the published models, each with a tag of its card, and those that were deleted."""
-        cards = self._cards()
-        published = {model: tag for model, (file, tag) in cards.items() if file == CARD_FILE}
-        return published, cards.keys() - published.keys()
+        published, deleted = dict[str, str](), set[str]()
+        for model, objects in self._versions():
+            if DELETED_CARD_FILE in objects:
+                deleted.add(model)
+            elif _is_published(objects):
+                published[model] = objects[CARD_FILE].tag
+        return published, deleted
 
     def find(self, model: str) -> str:
         """Return the `name@version` that a model means, `name` being its newest. Raises CheckpointNotFound."""
@@ -47,14 +57,22 @@ class ObjectStore:
         return f"{name}@{version or max(versions)}"
 
     def card(self, model: str) -> bytes:
-        """Return the card of `name@version`. Raises CheckpointNotFound where there is none."""
+        """Return the card of `name@version`. Raises CheckpointNotFound where there is none.
+
+        Raises CheckpointDamaged where it is another than that whose hash is in the claim. Models that were copied into
+        the store by other means have no claim.
+        """
         with self.read(model, CARD_FILE, 0) as pieces:
             content = b""
             for piece in pieces:
                 content += piece
                 if len(content) > MAX_CARD_BYTES:
                     raise SourceError(f"{model}: its card is longer than {MAX_CARD_BYTES} bytes")
-            return content
+        if content == NO_CARD:
+            raise CheckpointNotFound(f"there is no {model} in {self.url}")
+        if self._claim(model)[0] not in ("", _sha256(content)):
+            raise CheckpointDamaged(f"{model}: its card in {self.url} was altered")
+        return content
 
     def read(self, model: str, file: str, offset: int) -> AbstractContextManager[Iterator[bytes]]:
         """Open a file of `name@version` at a byte; its pieces end early where the connection breaks."""
@@ -63,43 +81,98 @@ class ObjectStore:
     def push(self, folder: Path, model: str) -> bool:
         """Publish the model in `folder` as `name@version`; returns False where it is there already.
 
-        Raises CheckpointExists where another model is, or was, published there under that name and version.
+        Raises CheckpointExists where another model is, or was, published there under that name and version, and where
+        the version was given up.
         """
-        content = (folder / CARD_FILE).read_bytes()
-        claim = hashlib.sha256(content).hexdigest().encode()
-        if not self._create(model, CLAIM_FILE, claim) and self._objects.content(_path(model, CLAIM_FILE)) != claim:
+        content, card = (folder / CARD_FILE).read_bytes(), Card.read(folder / CARD_FILE)
+        claim = f"{_sha256(content)} {card.provenance.job or ''}"
+        if not self._create(model, CLAIM_FILE, claim.encode()) and self._claim(model)[0] != _sha256(content):
             raise CheckpointExists(f"{model} is another model in {self.url}")
-        there = {path.rpartition("/")[2] for path, _ in self._objects.list(model.replace("@", "/"))}
-        if not there.isdisjoint((CARD_FILE, DELETED_CARD_FILE)):
+        there = {found.name for found in self._objects.list(_folder(model))}
+        if DELETED_CARD_FILE in there:
             return False
-        for file in Card.read(folder / CARD_FILE).files:
-            self._objects.put(_path(model, file), folder / file)
-        self._create(model, CARD_FILE, content)
-        return True
+        if CARD_FILE not in there:
+            for file in card.files:
+                self._objects.put(_path(model, file), folder / file)
+        is_new = self._create(model, CARD_FILE, content)
+        if not is_new and self.last_card(model) != content:
+            raise CheckpointExists(f"{model} was given up in {self.url}")
+        return is_new
+
+    def last_card(self, model: str) -> bytes:
+        """Return the card of a version that was published, also where it is deleted; NO_CARD of any other."""
+        for file in (CARD_FILE, DELETED_CARD_FILE):  # `delete` makes the second before it takes away the first
+            with suppress(CheckpointNotFound):
+                if content := self._objects.content(_path(model, file)):
+                    return content
+        return NO_CARD
+
+    def give_up(self, model: str, job_id: str) -> bytes:
+        """Bar all attempts at a job from publishing a version; returns the card where one was first.
+
+        It may be the card of another job's model, which had the version before.
+        """
+        is_free = self._create(model, CLAIM_FILE, f" {job_id}".encode())
+        if is_free or self._claim(model)[1] == job_id:
+            return self._give_up(model)
+        return self.last_card(model)
+
+    def remove_broken(self, before: datetime) -> None:
+        """Give up versions whose publishing broke off, and has written nothing since `before`."""
+        for model, objects in self._versions():
+            is_over = _is_published(objects) or DELETED_CARD_FILE in objects or objects.keys() == {CARD_FILE}
+            if not is_over and max(found.changed_at for found in objects.values()) < before:
+                self._give_up(model)
+
+    def _give_up(self, model: str) -> bytes:
+        """Publish NO_CARD and remove the other objects, unless a card was first; returns that."""
+        self._create(model, CARD_FILE, NO_CARD)
+        if card := self.last_card(model):
+            return card
+        for found in self._objects.list(_folder(model)):
+            if found.name != CARD_FILE:
+                self._objects.delete(found.path)
+        return NO_CARD
 
     def delete(self, model: str) -> None:
         """Delete a model; its card stays under another name, which reserves the number."""
         content = self._objects.content(_path(model, CARD_FILE))
         self._create(model, DELETED_CARD_FILE, content)
         self._objects.delete(_path(model, CARD_FILE))
-        for path, _ in self._objects.list(model.replace("@", "/")):
-            if path.rpartition("/")[2] not in (CLAIM_FILE, DELETED_CARD_FILE):
-                self._objects.delete(path)
+        for found in self._objects.list(_folder(model)):
+            if found.name not in (CLAIM_FILE, DELETED_CARD_FILE):
+                self._objects.delete(found.path)
 
-    def _cards(self) -> dict[str, tuple[str, str]]:
-        """Return the name and the tag of the card of each model, the deleted one before the other."""
-        cards: dict[str, tuple[str, str]] = {}
-        for path, tag in self._objects.list():
-            name, version, file = (*path.split("/"), "", "")[:3]
-            is_card = file in (CARD_FILE, DELETED_CARD_FILE) and NAME.fullmatch(name) and VERSION.fullmatch(version)
-            if is_card and cards.get(f"{name}@{version}", ("", ""))[0] != DELETED_CARD_FILE:
-                cards[f"{name}@{version}"] = file, tag
-        return cards
+    def _versions(self) -> Iterator[tuple[str, dict[str, ListedObject]]]:
+        """Yield each `name@version` that has objects, and those by the names of their files."""
+        listed = sorted(self._objects.list())  # a folder is in no order
+        for (name, version), objects in groupby(listed, key=lambda found: (*found.path.split("/"), "")[:2]):
+            if NAME.fullmatch(name) and VERSION.fullmatch(version):
+                yield f"{name}@{version}", {found.name: found for found in objects if found.path.count("/") == 2}
+
+    def _claim(self, model: str) -> tuple[str, str]:
+        """Return the hash of the card, and the job, of whoever claimed a version; empty texts for what is not known."""
+        with suppress(CheckpointNotFound):
+            sha256, _, job_id = self._objects.content(_path(model, CLAIM_FILE)).decode().partition(" ")
+            return sha256, job_id
+        return "", ""
 
     def _create(self, model: str, file: str, content: bytes) -> bool:
         """Create an object unless it is there; returns whether it was created."""
         return self._objects.create(_path(model, file), content)
 
 
+def _is_published(objects: dict[str, ListedObject]) -> bool:
+    return CARD_FILE in objects and objects[CARD_FILE].size > 0
+
+
+def _folder(model: str) -> str:
+    return model.replace("@", "/")
+
+
 def _path(model: str, file: str) -> str:
-    return f"{model.replace('@', '/')}/{file}"
+    return f"{_folder(model)}/{file}"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

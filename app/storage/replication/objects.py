@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.settings import STORE_URL
 from app.storage.replication.source import SourceError
@@ -19,8 +19,28 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore as Store
 
 _PIECE_BYTES = 1 << 20
+_PAGE = 1000
+"""Objects that a listing takes over from the library at a time, as many as a store sends."""
 _RETRY_TIME = timedelta(seconds=10)
-"""Time after which a call that failed is not begun again: some are made under the lock of the table of files."""
+"""Time after which a call that failed is not begun again: requests wait for some."""
+_AFTER_HIDDEN = ".~"
+"""Path that comes, by its bytes, after those in folders that a dot hides, and before those of models."""
+
+
+class ListedObject(NamedTuple):
+    """An object as a listing tells it."""
+
+    path: str
+    tag: str
+    """Another one once its content is another."""
+    size: int
+    """In bytes."""
+    changed_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Its path's last part."""
+        return self.path.rpartition("/")[2]
 
 
 class Objects:
@@ -37,12 +57,14 @@ class Objects:
         self.url = url
         self._api, self._store = _open(url)
 
-    def list(self, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """Yield path and tag of each object below a folder."""
-        with self._telling(prefix or "the list"):
-            for some in self._api.list(self._store, prefix=prefix or None):
+    def list(self, folder: str | None = None) -> Iterator[ListedObject]:
+        """Yield the objects below a folder; without one, all but those in folders that a dot hides."""
+        begin = None if folder else _AFTER_HIDDEN
+        with self._telling(folder or "the list"):
+            for some in self._api.list(self._store, prefix=folder, offset=begin, chunk_size=_PAGE):
                 for meta in some:
-                    yield str(meta["path"]), str(meta["e_tag"])
+                    path = str(meta["path"])
+                    yield ListedObject(path, str(meta["e_tag"]), int(meta["size"]), meta["last_modified"])
 
     @contextmanager
     def read(self, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
@@ -69,6 +91,11 @@ class Objects:
         """Return the bytes of a small object."""
         with self._telling(path):
             return bytes(self._api.get(self._store, path).bytes())
+
+    def part(self, path: str, begin: int, length: int) -> bytes:
+        """Return `length` bytes of an object, at least one, from a byte on."""
+        with self._telling(path):
+            return bytes(self._api.get_range(self._store, path, start=begin, length=length))
 
     def size(self, path: str) -> int | None:
         """Return the size of an object in bytes; None where there is none."""

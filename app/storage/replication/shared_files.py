@@ -7,15 +7,20 @@ holds their bytes.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 
+from app.storage.replication.object_file import ObjectFile
 from app.storage.replication.objects import Objects
 from app.storage.replication.source import SourceError
 
 FOLDER = ".files"
 SHARE_SECONDS = 60.0
 """Pause between two looks for uploaded files that the store lacks, or that were deleted at another machine."""
+
+READ_BYTES = 1 << 16
+"""Fewest bytes that are asked for at a time where parts of a file are read."""
 
 
 class SharedFiles:
@@ -33,7 +38,7 @@ class SharedFiles:
         """Write bytes to a new file. Raises SourceError unless they come whole and have this hash."""
         size, digest = self._objects.size(_key(sha256)), hashlib.sha256()
         if size is None:
-            raise SourceError(f"{self._objects.url} does not have the file with the hash {sha256}")
+            raise self._absence(sha256)
         with path.open("xb") as file:
             while (begin := file.tell()) < size:
                 with self._objects.read(_key(sha256), begin) as pieces:
@@ -47,13 +52,26 @@ class SharedFiles:
         if digest.hexdigest() != sha256:
             raise SourceError(f"{self._objects.url}: the file with the hash {sha256} was altered")
 
+    def open(self, sha256: str) -> io.BufferedReader:
+        """Open bytes to read some of them, wherever they lie in the file; they are not checked by their hash.
+
+        Raises SourceError, as reading does.
+        """
+        size = self._objects.size(_key(sha256))
+        if size is None:
+            raise self._absence(sha256)
+        return io.BufferedReader(ObjectFile(self._objects, _key(sha256), size), READ_BYTES)
+
     def delete(self, sha256: str) -> None:
         """Delete the bytes with this hash, if they are there."""
         self._objects.delete(_key(sha256))
 
     def hashes(self) -> set[str]:
         """Return the hashes of all files in the store."""
-        return {path.rpartition("/")[2] for path, _ in self._objects.list(FOLDER)}
+        return {found.name for found in self._objects.list(FOLDER)}
+
+    def _absence(self, sha256: str) -> SourceError:
+        return SourceError(f"{self._objects.url} does not have the file with the hash {sha256}")
 
 
 def _key(sha256: str) -> str:

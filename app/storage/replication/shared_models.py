@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from app.core.exceptions import Conflict
+from app.core.exceptions import Conflict, DiskFull
 from app.storage.replication.fetch import fetch_model
-from app.storage.replication.object_store import ObjectStore
+from app.storage.replication.object_store import NO_CARD, ObjectStore
 from app.storage.replication.source import SourceError
-from models.checkpoint.card import CARD_FILE
+from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.model_name import parse_version
 from models.checkpoint.repository import version_folder
-from models.errors import CheckpointError, CheckpointExists, CheckpointNotFound
+from models.errors import CheckpointDamaged, CheckpointError, CheckpointNotFound
 
 logger = logging.getLogger(__name__)
 
@@ -39,20 +40,36 @@ class SharedModels:
                 except (CheckpointNotFound, Conflict) as error:
                     raise SourceError(f"{model} is not here yet: {error}") from error
 
-    def fetch_if_published(self, model: str) -> None:
-        """Fetch a model that an attempt at another machine may have published. Raises StoreUnavailable."""
-        try:
-            fetch_model(self._store, self._root, model)
-        except (CheckpointError, Conflict) as error:
-            logger.debug("%s is not fetched: %s", model, error)
+    def published_by(self, job_id: str, model: str) -> Card | None:
+        """Return the card of a version if an attempt at this job published it, at whatever machine.
+
+        The model is fetched. Raises StoreUnavailable.
+        """
+        return self._of_job(job_id, model, self._store.last_card(model))
+
+    def give_up(self, job_id: str, model: str) -> Card | None:
+        """Bar all attempts at a job from publishing a version; returns the card where one was first.
+
+        Raises StoreUnavailable.
+        """
+        return self._of_job(job_id, model, self._store.give_up(model, job_id))
 
     def push(self, folder: Path, model: str) -> None:
         """Put the model in `folder` into the store, before it is published here. Raises StoreUnavailable.
 
-        Raises CheckpointExists where another has its number; that one is fetched, as it may be of the same job.
+        Raises CheckpointExists where another has its number, or it was given up.
         """
+        self._store.push(folder, model)
+
+    def _of_job(self, job_id: str, model: str, content: bytes) -> Card | None:
+        """Return a card if it is that of the job's model; whatever model it is, it is fetched as far as it can be."""
+        if content == NO_CARD:
+            return None
         try:
-            self._store.push(folder, model)
-        except CheckpointExists:
-            self.fetch_if_published(model)
-            raise
+            fetch_model(self._store, self._root, model)
+        except (CheckpointError, Conflict, DiskFull, OSError) as error:
+            logger.warning("%s is in the object store, and not fetched: %s", model, error)
+        with suppress(CheckpointDamaged):
+            card = Card.parse(content)
+            return card if card.provenance.job == job_id else None
+        return None

@@ -23,12 +23,12 @@ class SharedStates:
 
     def leases(self, job_id: str) -> list[int]:
         """Return the leases that have files in the store, oldest first."""
-        names = {path.split("/")[2] for path, _ in self._objects.list(f"{FOLDER}/{job_id}")}
+        names = {found.path.split("/")[2] for found in self._objects.list(f"{FOLDER}/{job_id}")}
         return sorted(int(name) for name in names if name.isdecimal())
 
     def names(self, job_id: str, lease: int, folder: str) -> list[str]:
         """Return the names of the files of an attempt in a folder."""
-        return [path.rpartition("/")[2] for path, _ in self._objects.list(_key(job_id, lease, folder))]
+        return [found.name for found in self._objects.list(_key(job_id, lease, folder))]
 
     def put(self, job_id: str, lease: int, name: str, path: Path) -> None:
         """Write a file of an attempt; it is seen once it is whole. Raises OSError where it cannot be read."""
@@ -43,12 +43,12 @@ class SharedStates:
 
     def clear(self, job_id: str) -> None:
         """Delete all files of a job."""
-        for path, _ in self._objects.list(f"{FOLDER}/{job_id}"):
-            self._objects.delete(path)
+        for found in self._objects.list(f"{FOLDER}/{job_id}"):
+            self._objects.delete(found.path)
 
     def job_ids(self) -> set[str]:
         """Return the ids of jobs that have files in the store."""
-        return {path.split("/")[1] for path, _ in self._objects.list(FOLDER)}
+        return {found.path.split("/")[1] for found in self._objects.list(FOLDER)}
 
 
 def _key(job_id: str, lease: int, name: str) -> str:

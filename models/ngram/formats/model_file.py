@@ -12,7 +12,7 @@ from typing import TextIO
 
 from models.errors import InvalidInput, InvalidText
 from models.ngram.formats.kenlm_binary import HEADER_BYTES, read_kenlm_header
-from models.utils.compression import compression_of, open_decompressed
+from models.utils.compression import compression_of, decompressed, open_decompressed
 from models.utils.file_kinds import KENLM_MAGIC, file_kind
 from models.utils.regular_files import open_regular
 
@@ -50,11 +50,9 @@ def open_arpa(path: Path, field: str = "file") -> TextIO:
     return io.TextIOWrapper(file, "utf-8", newline="\n")
 
 
-def check_model_file(path: Path, field: str) -> None:
-    """Raise InvalidInput for `field` where a file cannot be ARPA text; the message names no path."""
-    with open_decompressed(path, field) as file:
-        kind = describe_binary(file.read(HEADER_BYTES))
-    if kind:
+def check_model_file(file: io.BufferedReader, field: str) -> None:
+    """Raise InvalidInput for `field` where an open file cannot be ARPA text; its beginning is read."""
+    if kind := describe_binary(decompressed(file, field).read(HEADER_BYTES)):
         raise InvalidInput(field, f"must be ARPA text, and is {kind}")
 
 

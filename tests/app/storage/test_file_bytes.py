@@ -48,6 +48,7 @@ def test_find_asks_no_store_for_what_is_here(tmp_path: Path) -> None:
 def test_remove_goes_on_where_the_store_does_not_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = FileBytes(tmp_path, Away())
     files.write_missing(SHA256, b"text")
+    files.unshare(SHA256)
     files.remove(SHA256)
     assert not files.path(SHA256).exists()
     assert "a deleted file stays in the object store: it is away" in caplog.text

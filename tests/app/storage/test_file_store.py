@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.core.exceptions import Conflict, FileInUse, NotFound
+from app.core.exceptions import Conflict, FileInUse, LeaseLost, NotFound
 from app.jobs.job import NewJob
+from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import JobStore
 from app.storage import file_store
 from app.storage.database import Database
@@ -60,6 +61,13 @@ def test_store_upload_keeps_equal_bytes_once(files: FileStore) -> None:
     assert stored(files) == []
 
 
+def claim(files: FileStore) -> tuple[str, int]:
+    """The id of a new job and its lease."""
+    JobStore(files.database).create(NewJob("select", {}, {}))
+    job, lease = LeaseStore(files.database).claim("here", 60) or pytest.fail("nothing to claim")
+    return job.id, lease.fencing_token
+
+
 def made(tmp_path: Path, data: bytes) -> tuple[Path, ResultDigest]:
     path = tmp_path / "made.jsonl"
     path.write_bytes(data)
@@ -67,32 +75,32 @@ def made(tmp_path: Path, data: bytes) -> tuple[Path, ResultDigest]:
 
 
 def test_store_result_moves_the_file_of_a_job(files: FileStore, tmp_path: Path) -> None:
-    path, digest = made(tmp_path, TEXT)
-    file = files.store_result(path, "made.jsonl", digest, "job-none")
+    (path, digest), attempt = made(tmp_path, TEXT), claim(files)
+    file = files.store_result(path, "made.jsonl", digest, *attempt)
     assert (file.purpose, file.bytes, file.content_bytes) == (RESULT_PURPOSE, len(TEXT), 10 * len(TEXT))
     assert files.path(file.id).read_bytes() == TEXT
     assert not path.exists()
     again, digest = made(tmp_path, TEXT)
-    assert files.store_result(again, "made.jsonl", digest, "job-none").id == file.id
+    assert files.store_result(again, "made.jsonl", digest, *attempt).id == file.id
     assert stored(files) == [files.path(file.id)]
 
 
 @pytest.mark.parametrize("moved", [False, True])
 def test_store_result_may_be_repeated(files: FileStore, tmp_path: Path, moved: bool) -> None:
-    path, digest = made(tmp_path, TEXT)
+    (path, digest), attempt = made(tmp_path, TEXT), claim(files)
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(file_store, "insert" if moved else "select", None)
         with pytest.raises(TypeError):
-            files.store_result(path, "made.jsonl", digest, "job-none")
+            files.store_result(path, "made.jsonl", digest, *attempt)
     assert not path.exists()
-    file = files.store_result(path, "made.jsonl", digest, "job-none")
+    file = files.store_result(path, "made.jsonl", digest, *attempt)
     assert files.path(file.id).read_bytes() == TEXT
 
 
 def test_store_result_copies_from_another_disk(
     files: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, digest = made(tmp_path, TEXT)
+    (path, digest), attempt = made(tmp_path, TEXT), claim(files)
     replace = Path.replace
 
     def across(self: Path, target: Path) -> Path:
@@ -101,7 +109,18 @@ def test_store_result_copies_from_another_disk(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", across)
-    assert files.path(files.store_result(path, "made.jsonl", digest, "job-none").id).read_bytes() == TEXT
+    assert files.path(files.store_result(path, "made.jsonl", digest, *attempt).id).read_bytes() == TEXT
+
+
+def test_store_result_refuses_an_attempt_that_lost_its_lease(files: FileStore, tmp_path: Path) -> None:
+    (path, digest), (job_id, lease) = made(tmp_path, TEXT), claim(files)
+    with pytest.raises(LeaseLost):
+        files.store_result(path, "made.jsonl", digest, job_id, lease - 1)
+    assert files.page(None, None, 10) == ([], False)
+    LeaseStore(files.database).fail(Lease(job_id, lease), "not_published", "no room")
+    with pytest.raises(LeaseLost):
+        files.store_result(path, "made.jsonl", digest, job_id, lease)
+    assert files.page(None, None, 10) == ([], False)
 
 
 def test_get_of_an_unknown_file_raises_not_found(files: FileStore) -> None:

@@ -18,7 +18,7 @@ from app.storage.published_models import (
     publish,
     remove_stale_staging,
 )
-from models.checkpoint.card import CARD_FILE
+from models.checkpoint.card import CARD_FILE, Card
 from models.checkpoint.repository import list_checkpoints, next_version
 from models.errors import CheckpointExists, CheckpointNotFound
 from tests.helpers.jobs import write_card
@@ -35,7 +35,8 @@ def test_publish_makes_a_staged_model_visible(tmp_path: Path) -> None:
     assert [entry.id for entry in list_checkpoints(tmp_path)] == ["demo@3"]
     assert is_published(tmp_path, "demo", 3, "job-1")
     assert not is_published(tmp_path, "demo", 3, "job-2")
-    assert job_result(tmp_path, "demo", 3) == {"model": "demo@3", "metrics": {"training": 1}}
+    card = Card.read(tmp_path / "demo" / "3" / CARD_FILE)
+    assert job_result(card, "demo@3") == {"model": "demo@3", "metrics": {"training": 1}}
 
 
 def test_publish_by_two_attempts_keeps_the_first(tmp_path: Path) -> None:

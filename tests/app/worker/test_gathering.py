@@ -18,7 +18,8 @@ from app.storage.replication.object_store import ObjectStore
 from app.storage.replication.shared_models import SharedModels
 from app.worker import gathering, run_monitor
 from app.worker.config import WorkerConfig, WorkerContext
-from app.worker.gathering import JobCancelled, fetch_published, gather
+from app.worker.gathering import gather
+from app.worker.lease_keeper import JobCancelled
 from app.worker.saved.workspaces import Workspaces
 from models.checkpoint.repository import list_checkpoints
 from tests.helpers.serving import ngram, publish
@@ -93,16 +94,3 @@ def test_gather_ends_where_the_worker_is_told_to_stop(machine: Machine) -> None:
     machine.context.stop.set()
     with pytest.raises(StoreUnavailable, match="words@1"):
         gather(job, lease, machine.context)
-
-
-def test_fetch_published_finds_what_an_attempt_elsewhere_has_published(machine: Machine, tmp_path: Path) -> None:
-    machine.store.push(publish(tmp_path / "elsewhere", "demo", ngram(order=1)).path, "demo@1")
-    job, lease = machine.claim()
-    fetch_published(job, lease, machine.context)  # a first attempt has none before it
-    assert list_checkpoints(machine.models) == []
-    with machine.context.files.database.write() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET lease_expires_at = 0")
-    claimed = machine.leases.claim("here", 30)
-    assert claimed is not None
-    fetch_published(*claimed, machine.context)
-    assert [ref.id for ref in list_checkpoints(machine.models)] == ["demo@1"]

@@ -6,20 +6,18 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from app.core.exceptions import DatabaseUnavailable, DiskFull, LeaseLost
+from app.core.exceptions import DatabaseUnavailable, LeaseLost
 from app.jobs.job import Job, NewJob
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.file_store import FileStore
 from app.storage.published_models import publish
-from app.storage.replication.object_store import ObjectStore
-from app.storage.replication.shared_models import SharedModels
 from app.storage.tables import Status
 from app.worker.config import WorkerConfig, WorkerContext
 from app.worker.run_protocol import Done, End, Failed, Lost, Measured, Message, Reported, Resumed, RunSpec, Stopped
@@ -335,28 +333,6 @@ def test_worker_that_wakes_after_its_successor_failed_publishes_nothing(scene: S
     assert scene.versions() == {}
 
 
-@pytest.mark.parametrize("same_job", [True, False])
-def test_attempt_leaves_the_version_to_an_attempt_at_another_machine_that_was_first(
-    scene: Scene, tmp_path: Path, same_job: bool
-) -> None:
-    store, job = ObjectStore(f"file://{tmp_path}/store"), scene.queue()
-    scene.context = replace(scene.context, shared_models=SharedModels(store, scene.checkpoints))
-    scene.worker = Worker(scene.jobs, scene.context)
-    elsewhere = tmp_path / "elsewhere"
-
-    def stages_late(run: Run) -> list[Message]:
-        write_card(elsewhere, job.id if same_job else "job-of-another-database")
-        (elsewhere / CARD_FILE).write_text((elsewhere / CARD_FILE).read_text() + " ")  # made at another time
-        store.push(elsewhere, "demo@1")
-        return stages(run)
-
-    after = scene.work(stages_late)
-    assert after.status is Status.SUCCEEDED
-    assert scene.versions() == ({"1": job.id} if same_job else {"1": "job-of-another-database", "2": job.id})
-    assert (scene.checkpoints / "demo" / "1" / CARD_FILE).read_bytes() == (elsewhere / CARD_FILE).read_bytes()
-    assert set(store.states()[0]) == {f"demo@{version}" for version in scene.versions()}
-
-
 def test_attempt_keeps_its_lease_while_its_states_are_put_into_the_store(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,18 +346,6 @@ def test_attempt_keeps_its_lease_while_its_states_are_put_into_the_store(
 
     monkeypatch.setattr(scene.workspaces, "sharing", sharing)
     assert scene.work(stages).status is Status.SUCCEEDED
-
-
-def test_attempt_fails_where_no_room_is_for_a_model_that_may_be_published(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise DiskFull("there are 0 MB")
-
-    monkeypatch.setattr("app.worker.job_attempt.fetch_published", refuse)
-    scene.queue()
-    after = scene.work()
-    assert (after.status, after.error_code, scene.runs) == (Status.FAILED, "not_started", [])
 
 
 def test_monitor_outlasts_an_unavailable_database(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_sample_size_is_near_that_of_the_whole_text(
     monkeypatch.setattr(text_sample, "SAMPLE_BYTES", 1 << 17)
     monkeypatch.setattr(text_sample, "PIECES_SAMPLE_BYTES", 1 << 17)
     (path := tmp_path / "t").write_bytes(text)
-    size = sample_size(recipe(**tokenizer), path, len(text))
+    size = sample_size(recipe(**tokenizer), partial(path.open, "rb"), len(text))
     assert size is not None
     exact = whole(path, TokenizerConfig(**tokenizer))  # type: ignore[arg-type]
     assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios(size, exact)), ratios(size, exact)
@@ -85,7 +86,7 @@ def test_sample_size_is_near_that_of_the_whole_text(
 
 def test_sample_size_of_a_short_text_is_exact(tmp_path: Path) -> None:
     (path := tmp_path / "t").write_text("the cat sat\nthe dog sat\n" * 3)
-    size = sample_size(recipe(), path, path.stat().st_size)
+    size = sample_size(recipe(), partial(path.open, "rb"), path.stat().st_size)
     assert size is not None
     assert ratios(size, whole(path, TokenizerConfig())) == [1] * 7
 
@@ -95,7 +96,7 @@ def test_sample_size_of_a_compressed_text_is_that_of_its_beginning(
 ) -> None:
     monkeypatch.setattr(text_sample, "SAMPLE_BYTES", 1 << 16)
     (path := tmp_path / "t.gz").write_bytes(gzip.compress(text))
-    size = sample_size(recipe(), path, len(text), seekable=False)
+    size = sample_size(recipe(), partial(path.open, "rb"), len(text), seekable=False)
     assert size is not None
     assert size.tokens == pytest.approx(text.count(b" ") + 2 * text.count(b"\n"), rel=0.02)
 
@@ -103,7 +104,7 @@ def test_sample_size_of_a_compressed_text_is_that_of_its_beginning(
 @pytest.mark.parametrize("content", [b"", b"\xfa\xff" * 100, b"\x89PNG\r\n\x1a\n" + bytes(50)])
 def test_sample_size_of_what_is_no_text_is_left_to_the_job(tmp_path: Path, content: bytes) -> None:
     (path := tmp_path / "t").write_bytes(content)
-    assert sample_size(recipe(), path, len(content)) is None
+    assert sample_size(recipe(), partial(path.open, "rb"), len(content)) is None
 
 
 @pytest.mark.parametrize(
@@ -120,18 +121,20 @@ def test_sample_examples_counts_the_tokens_of_each_format(
 ) -> None:
     (path := tmp_path / "stored").write_text(content)
     fields: dict[str, Any] = {"format": QuestionFormat("babi")} if isinstance(config, NearestSentenceConfig) else {}
-    size = sample_examples(TaskRecipe("demo", (Path(name),), config, **fields), path, name, len(content))
+    task, opened = TaskRecipe("demo", (Path(name),), config, **fields), partial(path.open, "rb")
+    size = sample_examples(task, opened, name, len(content))
     assert size is not None
     assert size.tokens == tokens
-    twice = sample_examples(TaskRecipe("demo", (Path(name),), config, **fields), path, name, 2 * len(content))
+    twice = sample_examples(task, opened, name, 2 * len(content))
     assert twice is not None
     assert twice.tokens >= 2 * tokens - 4  # of a cut file the last line may be half
 
 
 def test_sample_examples_of_another_format_is_left_to_the_job(tmp_path: Path) -> None:
     (path := tmp_path / "stored").write_text("no columns of such names\nat all\n")
-    assert sample_examples(TaskRecipe("demo", (Path("a.csv"),), NaiveBayesConfig()), path, "a.csv", 30) is None
+    task = TaskRecipe("demo", (Path("a.csv"),), NaiveBayesConfig())
+    assert sample_examples(task, partial(path.open, "rb"), "a.csv", 30) is None
 
 
 def test_sample_size_of_a_missing_file_is_left_to_the_job(tmp_path: Path) -> None:
-    assert sample_size(recipe(), tmp_path / "none", 100 << 20) is None
+    assert sample_size(recipe(), partial((tmp_path / "none").open, "rb"), 100 << 20) is None

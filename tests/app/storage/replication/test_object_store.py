@@ -1,6 +1,8 @@
 """Models in object stores: a folder, and S3 on a real port."""
 
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,8 @@ import pytest
 from app.storage.replication.fetch import fetch_model
 from app.storage.replication.object_store import ObjectStore
 from app.storage.replication.source import SourceError
-from models.checkpoint.card import CARD_FILE
-from models.errors import CheckpointExists, CheckpointNotFound, InvalidInput
+from models.checkpoint.card import CARD_FILE, Card
+from models.errors import CheckpointDamaged, CheckpointExists, CheckpointNotFound, InvalidInput
 from tests.helpers.serving import ngram, publish
 
 
@@ -51,12 +53,128 @@ def test_object_store_keeps_the_first_of_two_models(store: ObjectStore, folder: 
 def test_object_store_shows_a_model_once_its_card_is_there(store: ObjectStore, folder: Path, monkeypatch) -> None:
     """A machine that is cut off while it publishes leaves no half model, and goes on later."""
     create = store._create
-    monkeypatch.setattr(store, "_create", lambda model, file, data: file != CARD_FILE and create(model, file, data))
-    store.push(folder, "words@1")
+
+    def cut_off(model: str, file: str, data: bytes) -> bool:
+        if file == CARD_FILE:
+            raise SourceError("the network is gone")
+        return create(model, file, data)
+
+    monkeypatch.setattr(store, "_create", cut_off)
+    with pytest.raises(SourceError):
+        store.push(folder, "words@1")
     assert store.states() == ({}, set())
     monkeypatch.undo()
     assert store.push(folder, "words@1")
     assert list(store.states()[0]) == ["words@1"]
+
+
+def write_job(folder: Path, job_id: str | None) -> None:
+    """Let the card say that a job made the model."""
+    card = Card.read(folder / CARD_FILE)
+    (folder / CARD_FILE).chmod(0o600)
+    replace(card, provenance=replace(card.provenance, job=job_id)).write(folder / CARD_FILE)
+
+
+def test_give_up_bars_attempts_of_a_job_from_a_version(store: ObjectStore, folder: Path, tmp_path: Path) -> None:
+    write_job(folder, "job-1")
+    assert store.give_up("words@1", "job-1") == b""
+    with pytest.raises(CheckpointExists, match="given up"):
+        store.push(folder, "words@1")
+    with pytest.raises(CheckpointNotFound):
+        store.card("words@1")
+    assert store.states() == ({}, set())
+    with pytest.raises(CheckpointNotFound):
+        fetch_model(store, tmp_path / "here", "words@1")
+
+
+def test_give_up_stops_an_attempt_that_sleeps_over_its_push(store: ObjectStore, folder: Path, monkeypatch) -> None:
+    write_job(folder, "job-1")
+    put, cards = store._objects.put, []
+
+    def sleep(path: str, file: Path) -> None:
+        put(path, file)
+        cards.append(store.give_up("words@1", "job-1"))
+
+    monkeypatch.setattr(store._objects, "put", sleep)
+    with pytest.raises(CheckpointExists, match="given up"):
+        store.push(folder, "words@1")
+    assert set(cards) == {b""}
+    assert store.states() == ({}, set())
+
+
+def test_give_up_tells_of_a_model_that_was_first(store: ObjectStore, folder: Path) -> None:
+    write_job(folder, "job-1")
+    store.push(folder, "words@1")
+    card = (folder / CARD_FILE).read_bytes()
+    for job_id in ("job-1", "job-2"):
+        assert store.give_up("words@1", job_id) == card
+    assert store.card("words@1") == card
+    store.delete("words@1")
+    assert store.give_up("words@1", "job-1") == card
+    assert store.states() == ({}, {"words@1"})
+
+
+def test_give_up_leaves_what_another_job_is_publishing(store: ObjectStore, folder: Path, monkeypatch) -> None:
+    write_job(folder, "job-1")
+    put, cards = store._objects.put, []
+
+    def meet(path: str, file: Path) -> None:
+        cards.append(store.give_up("words@1", "job-2"))
+        put(path, file)
+
+    monkeypatch.setattr(store._objects, "put", meet)
+    assert store.push(folder, "words@1")
+    assert set(cards) == {b""}
+    assert list(store.states()[0]) == ["words@1"]
+
+
+def test_remove_broken_takes_away_what_was_begun_long_ago(store: ObjectStore, folder: Path, monkeypatch) -> None:
+    def break_off(path: str, file: Path) -> None:
+        put(path, file)
+        raise SourceError("the network is gone")
+
+    put = store._objects.put
+    store.push(folder, "words@1")
+    for version in (1, 2):
+        store.push(folder, f"deleted@{version}")
+    store.delete("deleted@1")
+    monkeypatch.setattr(store._objects, "put", break_off)
+    with pytest.raises(SourceError):
+        store.push(folder, "words@2")
+    monkeypatch.undo()
+    before, states = datetime.now(UTC) - timedelta(days=1), store.states()
+    store.remove_broken(before)
+    assert len(list(store._objects.list("words/2"))) == 2  # it may still go on
+    store.remove_broken(datetime.now(UTC) + timedelta(days=1))
+    assert [(found.path, found.size) for found in store._objects.list("words/2")] == [("words/2/card.json", 0)]
+    assert store.states() == states
+    with pytest.raises(CheckpointExists):
+        store.push(folder, "words@2")
+
+
+def test_card_that_was_altered_is_refused(store: ObjectStore, folder: Path, tmp_path: Path) -> None:
+    """The claim holds its hash; the card holds those of the other files."""
+    store.push(folder, "words@1")
+    (tmp_path / "card").write_bytes((folder / CARD_FILE).read_bytes().replace(b'"parameters": ', b'"parameters": 1'))
+    store._objects.put("words/1/card.json", tmp_path / "card")
+    with pytest.raises(CheckpointDamaged, match="was altered"):
+        fetch_model(store, tmp_path / "here", "words@1")
+    store._objects.delete("words/1/claim")  # as of a model that was copied into the store by other means
+    store._objects.put("words/1/card.json", folder / CARD_FILE)
+    store._objects.put("words/1/weights.safetensors", folder / "tokenizer.json")
+    with pytest.raises(CheckpointDamaged, match="has not come as its card says"):
+        fetch_model(store, tmp_path / "here", "words@1")
+    assert not (tmp_path / "here" / "words").exists()
+
+
+def test_states_asks_for_nothing_but_models(store: ObjectStore, folder: Path) -> None:
+    """A listing has a thousand objects a request, and uploaded files may be many more."""
+    store.push(folder, "words@1")
+    store._objects.create(".files/abc", b"")
+    store._objects.create(".jobs/job-1/1/state", b"")
+    paths = [found.path for found in store._objects.list()]
+    assert paths
+    assert not [path for path in paths if path.startswith(".")]
 
 
 def test_object_store_reserves_the_number_of_a_deleted_model(store: ObjectStore, folder: Path) -> None:

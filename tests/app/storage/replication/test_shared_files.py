@@ -1,17 +1,22 @@
 """Uploaded files of machines that share an object store: each has what another received."""
 
 import hashlib
+import os
 import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from app.core.exceptions import NotFound, StoreUnavailable
+from app.jobs.estimates import text_sample
 from app.storage.database import Database
-from app.storage.file_store import FileStore, ResultDigest
+from app.storage.file_store import FILES_LOCK, FileStore, ResultDigest
 from app.storage.replication.objects import Objects
 from app.storage.replication.shared_files import SharedFiles
-from tests.app.storage.test_file_store import TEXT, put, stored
+from tests.app.storage.test_file_store import TEXT, claim, put, stored
 from tests.helpers.serving import post, serving
 
 
@@ -87,17 +92,129 @@ def test_result_of_two_jobs_at_once_is_stored_for_both(database: Database, tmp_p
         def put(self, sha256: str, path: Path) -> None:
             self.puts += 1
             if self.puts == 1:
-                store("second")
+                store(attempts[1])
             assert path.read_bytes() == TEXT
 
-    def store(job_id: str) -> str:
-        (tmp_path / job_id).write_bytes(TEXT)
-        return files.store_result(tmp_path / job_id, "made.jsonl", digest, job_id).id
+    def store(attempt: tuple[str, int]) -> str:
+        (tmp_path / attempt[0]).write_bytes(TEXT)
+        return files.store_result(tmp_path / attempt[0], "made.jsonl", digest, *attempt).id
 
     files = FileStore(database, tmp_path / "files", 1000, shared=Slow())
+    attempts = [claim(files) for _ in range(3)]
     digest = ResultDigest(hashlib.sha256(TEXT).hexdigest(), len(TEXT), len(TEXT))
-    assert store("first") == store("third")
+    assert store(attempts[0]) == store(attempts[2])
     assert [path.name for path in stored(files)] == [digest.sha256]
+
+
+class Watched(SharedFiles):
+    """Store of which a test says what happens before a call."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__(objects)
+        self.before: dict[str, Callable[[], None]] = {}
+        self.calls: list[str] = []
+
+    def _happen(self, call: str) -> None:
+        self.calls.append(call)
+        self.before.get(call, lambda: None)()
+
+    def put(self, sha256: str, path: Path) -> None:
+        self._happen("put")
+        super().put(sha256, path)
+
+    def delete(self, sha256: str) -> None:
+        self._happen("delete")
+        super().delete(sha256)
+
+    def fetch(self, sha256: str, path: Path) -> None:
+        self._happen("fetch")
+        super().fetch(sha256, path)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(Objects(f"file://{tmp_path}/store"))
+
+
+def test_store_is_never_asked_while_others_wait_for_the_table(
+    watched: Watched, database: Database, tmp_path: Path
+) -> None:
+    """A slow store keeps nobody else from storing, listing or deleting files."""
+
+    def write() -> None:
+        with database.write(FILES_LOCK):  # from another connection: it would wait for five seconds, and fail
+            pass
+
+    files = FileStore(database, tmp_path / "files", 1000, shared=watched)
+    watched.before = dict.fromkeys(("put", "delete"), write)
+    file = put(files)
+    path, attempt = tmp_path / "made", claim(files)
+    path.write_bytes(b"made")
+    files.store_result(path, "made.jsonl", ResultDigest(hashlib.sha256(b"made").hexdigest(), 4, 4), *attempt)
+    files.delete(file.id)
+    assert set(watched.calls) == {"put", "delete"}
+
+
+def test_delete_leaves_bytes_that_are_uploaded_meanwhile(watched: Watched, database: Database, tmp_path: Path) -> None:
+    files = FileStore(database, tmp_path / "files", 1000, shared=watched)
+    file, again = put(files), []
+    watched.before["delete"] = lambda: again.append(put(files))
+    files.delete(file.id)
+    assert files.path(again[0].id).read_bytes() == TEXT
+    assert watched.hashes() == {file.sha256}
+
+
+def test_path_is_fetched_once_however_many_ask(watched: Watched, database: Database, tmp_path: Path) -> None:
+    one, two = (FileStore(database, tmp_path / name, 1000, shared=watched) for name in ("one", "two"))
+    file = put(one)
+    watched.before["fetch"] = lambda: time.sleep(0.2)  # while all ask
+    with ThreadPoolExecutor(8) as threads:
+        paths = set(threads.map(lambda _: two.path(file.id), range(8)))
+    assert [path.read_bytes() for path in paths] == [TEXT]
+    assert watched.calls.count("fetch") == 1
+    assert stored(two) == list(paths)
+
+
+def test_open_reads_parts_of_another_machines_file(machines: list[FileStore], shared: SharedFiles) -> None:
+    one, two = machines
+    data = bytes(range(97, 123)) * 30
+    file = put(one, data)
+    with two.open(file.id) as part, one.open(file.id) as local:
+        for opened in (part, local):
+            assert opened.read(3) == b"abc"
+            opened.seek(700)
+            assert opened.read(26) == data[700:726]
+            assert opened.seek(-2, os.SEEK_END) == len(data) - 2
+            assert (opened.read(), opened.read()) == (b"yz", b"")
+    assert stored(two) == []
+    shared.delete(file.sha256)
+    with pytest.raises(StoreUnavailable, match=file.sha256):
+        two.open(file.id)
+
+
+def test_job_is_prepared_without_fetching_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine that is asked for a job reads samples; the text goes to the machine that does it."""
+    monkeypatch.setattr(text_sample, "SAMPLE_BYTES", 1 << 14)
+    monkeypatch.setattr(text_sample, "PIECES_SAMPLE_BYTES", 1 << 14)
+    place = {"store": f"file://{tmp_path}/store", "database_url": f"sqlite:///{tmp_path}/nextword.db"}
+    words = [f"w{number % 977}" for number in range(30_000)]
+    text = "\n".join(" ".join(words[i : i + 20]) for i in range(0, len(words), 20)).encode()
+    with (
+        serving(tmp_path / "m1", data=tmp_path / "one", **place) as one,
+        serving(tmp_path / "m2", data=tmp_path / "two", **place) as two,
+    ):
+        file_id = post(f"{one.url}/v1/files", content=text).json()["id"]
+        there = {path for path in (tmp_path / "two").rglob("*") if path.is_file()}
+        for request in (
+            {"kind": "ngram", "name": "words", "training_file": file_id},
+            {"kind": "fill_in", "name": "gaps", "training_file": file_id},
+        ):
+            answers = [post(f"{server.url}/v1/jobs", json=request) for server in (one, two)]
+            assert [answer.status_code for answer in answers] == [202, 202], answers[1].text
+            assert answers[0].json()["estimate"] == answers[1].json()["estimate"]
+        answer = post(f"{two.url}/v1/jobs", json={"kind": "import", "name": "arpa", "file": file_id})
+        assert answer.status_code == 202, answer.text
+        assert {path for path in (tmp_path / "two").rglob("*") if path.is_file()} == there
 
 
 def test_upload_is_refused_while_the_store_does_not_answer(tmp_path: Path) -> None:

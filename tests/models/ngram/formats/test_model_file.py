@@ -52,8 +52,8 @@ def test_open_arpa_says_what_another_file_is(data: bytes, message: str, tmp_path
     path.write_bytes(data)
     with pytest.raises(InvalidInput, match=message):
         open_arpa(path)
-    with pytest.raises(InvalidInput, match=message) as error:
-        check_model_file(path, "file")
+    with path.open("rb") as file, pytest.raises(InvalidInput, match=message) as error:
+        check_model_file(file, "file")
     assert str(tmp_path) not in str(error.value)
 
 
@@ -67,7 +67,8 @@ def test_open_arpa_asks_for_a_compressed_kenlm_binary_to_be_decompressed(tmp_pat
 def test_check_model_file_accepts_whatever_may_be_arpa_text(tmp_path: Path) -> None:
     for data in (ARPA.encode(), gzip.compress(ARPA.encode()), b"the cat sat", b"\xef\xbb\xbf" + ARPA.encode()):
         (tmp_path / "model").write_bytes(data)
-        check_model_file(tmp_path / "model", "file")
+        with (tmp_path / "model").open("rb") as file:
+            check_model_file(file, "file")
 
 
 def test_is_kenlm_binary_knows_its_first_bytes(tmp_path: Path) -> None:
