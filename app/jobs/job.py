@@ -1,13 +1,33 @@
-"""Records of jobs: `Job` is a row of the queue, `NewJob` creates one, `JobSighting` is for followers."""
+"""Records of jobs: `Job` is a row of the queue, `NewJob` creates one, `JobSighting` is for followers.
+
+`models_in` is the one reading of which models a request names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.jobs.events import StoredEvent
 from app.storage.tables import Status
+from models.checkpoint.model_name import parse_model
+from models.errors import InvalidInput
+
+_MODEL_FIELDS = ("model", "against", "extends", "initialize_from", "models", "members", "routes")
+"""Fields of requests that name models, by themselves, in a list or by label."""
+
+
+def models_in(request: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the `name@version` of each model that a prepared request names."""
+    for field_name in _MODEL_FIELDS:
+        value = request.get(field_name)
+        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        for name in values:
+            with suppress(InvalidInput):
+                if isinstance(name, str) and parse_model(name)[1] is not None:
+                    yield name
 
 
 @dataclass(frozen=True)
@@ -30,8 +50,11 @@ class NewJob:
     """Ids of other uploaded files that are needed, by field of the request."""
     sent_request: dict[str, Any] | None = None
     """The request as it was sent, where `request` is a resolved version of it."""
-    models: tuple[str, ...] = ()
-    """The published models that it needs, as name@version each; they stand in `request`, too."""
+
+    @property
+    def models(self) -> list[str]:
+        """The published models that it needs, as name@version each."""
+        return list(models_in(self.request))
 
 
 @dataclass(frozen=True)

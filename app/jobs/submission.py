@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +65,6 @@ _WITHOUT_MODEL = EvaluateJob | CalibrateJob | TuneJob | RecordsJob
 def request_as_sent(request: JobRequest) -> dict[str, Any]:
     """Return a request as JSON-ready data with the fields that the client sent; defaults are left out."""
     return request.model_dump(mode="json", exclude_unset=True)
-
-
-def _names_in(resolved: str | list[str] | dict[str, str]) -> list[str]:
-    """Return the names of models in a field of a request."""
-    if isinstance(resolved, dict):
-        return list(resolved.values())
-    return [resolved] if isinstance(resolved, str) else resolved
 
 
 @dataclass(frozen=True)
@@ -257,7 +249,6 @@ class JobSubmission:
             validation_file=request.validation_file,
             more_files=request.more_files,
             sent_request=sent if resolved else None,
-            models=tuple(chain.from_iterable(map(_names_in, resolved.values()))),
         )
 
     def _resolve_model(self, field: str, model: str) -> ServedModel:

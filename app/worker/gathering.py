@@ -6,19 +6,12 @@ The lease is kept meanwhile, as files may be large and the store may not answer 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any
 
-from app.jobs.job import Job
+from app.jobs.job import Job, models_in
 from app.jobs.leases import Lease
 from app.worker.config import WorkerContext
 from app.worker.lease_keeper import keep_trying
-from models.checkpoint.model_name import parse_model
-from models.errors import InvalidInput
 
-MODEL_FIELDS = ("model", "against", "extends", "initialize_from", "models", "members", "routes")
-"""Fields of requests that name models, by themselves, in a list or by label."""
 MODEL_SECONDS = 60.0
 """How long a model is waited for that the machine which has it has not put into the store yet."""
 
@@ -37,7 +30,7 @@ def gather(job: Job, lease: Lease, context: WorkerContext) -> None:
 
     def fetch() -> None:
         if time.monotonic() < deadline:  # afterwards the work says which model is missing
-            models.fetch(_models_in(job.request))
+            models.fetch(models_in(job.request))
         for file_id in _files_of(job):
             context.files.path(file_id)
         context.workspaces.prepare(job.id, lease.fencing_token)
@@ -49,14 +42,3 @@ def _files_of(job: Job) -> list[str]:
     """Return the ids of the files that a job needs."""
     ids = (job.training_file, job.validation_file, *(job.more_files or {}).values())
     return [file_id for file_id in ids if file_id is not None]
-
-
-def _models_in(request: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the `name@version` of each model that a request names."""
-    for field in MODEL_FIELDS:
-        value = request.get(field)
-        values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        for name in values:
-            with suppress(InvalidInput):
-                if isinstance(name, str) and parse_model(name)[1] is not None:
-                    yield name

@@ -27,6 +27,8 @@ from app.worker.job_trace import traced
 logger = logging.getLogger(__name__)
 CLEANUP_INTERVAL_SECONDS = 60.0
 """Least time between two clean-ups of leftovers, in seconds."""
+UNKNOWN_JOB_SECONDS = 7 * 24 * 3600.0
+"""Age at which leftovers of a job that the database does not know are removed; another database may know it."""
 
 
 class Worker:
@@ -111,7 +113,7 @@ class Worker:
         for job_id in self._context.workspaces.job_ids():
             try:
                 finished = self._jobs.get(job_id).status not in OPEN_STATUSES
-            except NotFound:  # a job of another database
-                finished = False
+            except NotFound:  # deleted, before a suspended attempt saved its state; or of another database
+                finished = self._context.workspaces.changed_at(job_id) < time.time() - UNKNOWN_JOB_SECONDS
             if finished:
                 self._context.workspaces.clear(job_id)

@@ -95,7 +95,7 @@ def training(file_id: str, **more: str) -> NewJob:
 
 
 def evaluation(model: str) -> NewJob:
-    return NewJob("evaluate", {"model": model}, {}, models=(model,))
+    return NewJob("evaluate", {"model": model}, {})
 
 
 def publish_versions(process: Process, count: int, name: str = "words") -> None:

@@ -65,13 +65,14 @@ def command(until_eof: bool, **options: Path | int | None) -> None:
 def follow_store(settings: Settings, stop: threading.Event, stores: Stores) -> None:
     """Keep folders and the object store of the settings alike, until told to stop."""
     if settings.store is not None:
-        from app.storage.replication.object_store import ObjectStore
+        from app.storage.replication.object_store import SWEEP_SECONDS, ObjectStore
         from app.storage.replication.replica import Replica
         from app.storage.replication.shared_files import SHARE_SECONDS
 
-        replica = Replica(ObjectStore(settings.store), settings.checkpoints)
+        store = ObjectStore(settings.store)
         for name, task, seconds in (
-            ("object store", replica.sync, settings.store_seconds),
+            ("object store", Replica(store, settings.checkpoints).sync, settings.store_seconds),
+            ("broken publishing", store.remove_broken, SWEEP_SECONDS),
             ("files", stores.files.share_missing, SHARE_SECONDS),
         ):
             arguments = (stop, name, task, seconds)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -28,6 +28,10 @@ CLAIM_FILE = "claim"
 """Object with the hash of the card of whoever publishes a version, and the job that made it, if any."""
 NO_CARD = b""
 """Card of a version that was given up."""
+BROKEN_AGE = timedelta(days=7)
+"""Age at which publishing that broke off is given up; until then the machine that had begun may go on with it."""
+SWEEP_SECONDS = 3600.0
+"""Pause between two looks for such publishing."""
 
 
 class ObjectStore:
@@ -117,8 +121,9 @@ class ObjectStore:
             return self._give_up(model)
         return self.last_card(model)
 
-    def remove_broken(self, before: datetime) -> None:
-        """Give up versions whose publishing broke off, and has written nothing since `before`."""
+    def remove_broken(self, age: timedelta = BROKEN_AGE) -> None:
+        """Give up versions whose publishing broke off, and wrote nothing for so long, and remove what it wrote."""
+        before = datetime.now(UTC) - age
         for model, objects in self._versions():
             is_over = _is_published(objects) or DELETED_CARD_FILE in objects or objects.keys() == {CARD_FILE}
             if not is_over and max(found.changed_at for found in objects.values()) < before:

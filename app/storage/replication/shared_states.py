@@ -46,6 +46,11 @@ class SharedStates:
         for found in self._objects.list(f"{FOLDER}/{job_id}"):
             self._objects.delete(found.path)
 
+    def changed_at(self, job_id: str) -> float:
+        """Return when a file of a job was last written, in seconds since 1970; 0 where there is none."""
+        objects = self._objects.list(f"{FOLDER}/{job_id}")
+        return max((found.changed_at.timestamp() for found in objects), default=0.0)
+
     def job_ids(self) -> set[str]:
         """Return the ids of jobs that have files in the store."""
         return {found.path.split("/")[1] for found in self._objects.list(FOLDER)}

@@ -95,6 +95,18 @@ class Workspaces:
         except StoreUnavailable as error:
             logger.warning("job %s: its saved states stay in the object store: %s", job_id, error)
 
+    def changed_at(self, job_id: str) -> float:
+        """Return when anything of a job was last written, in seconds since 1970; 0 where there is nothing.
+
+        Raises StoreUnavailable.
+        """
+        here = (path for parent in (self._work, self._staging) for path in (parent / job_id).rglob("*"))
+        newest = self._shared.changed_at(job_id) if self._shared else 0.0
+        for path in here:
+            with suppress(FileNotFoundError):  # removed meanwhile
+                newest = max(newest, path.lstat().st_mtime)
+        return newest
+
     def job_ids(self) -> set[str]:
         """Return the ids of jobs with directories, or states in the object store. Raises StoreUnavailable."""
         places = [parent for parent in (self._work, self._staging) if parent.exists()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -391,6 +392,10 @@ def test_clean_up_removes_leftovers_of_finished_jobs(scene: Scene) -> None:
     scene.jobs.cancel(job.id)
     scene.worker.clean_up()
     assert scene.workspaces.job_ids() == {other.id, "job-of-another-database"}
+    for of in (other.id, "job-of-another-database"):
+        os.utime(scene.workspaces.workdir(of, 1), (1, 1))
+    scene.worker.clean_up()
+    assert scene.workspaces.job_ids() == {other.id}
 
 
 def test_worker_runs_until_it_is_stopped(scene: Scene) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -83,6 +84,22 @@ def test_clear_removes_states_everywhere(machines: list[Workspaces], states: Sha
     assert two.job_ids() == {"job"}
     two.clear("job")
     assert (two.job_ids(), states.job_ids()) == (set(), set())
+
+
+def test_changed_at_is_that_of_the_newest_file_here_or_in_the_store(machines: list[Workspaces]) -> None:
+    one, two = machines
+    assert one.changed_at("job") == 0
+    one.prepare("job", 1)
+    save(one, 1, "state", "metrics")
+    with one.sharing("job", 1) as share_last_state:
+        share_last_state()
+    assert 0 <= time.time() - two.changed_at("job") < 60
+    for path in one.workdir("job", 1).parent.rglob("*"):
+        os.utime(path, (1, 1))
+    assert one.changed_at("job") == two.changed_at("job")
+    two.prepare("job", 2)
+    save(two, 2, "state 2", "metrics 2")
+    assert two.changed_at("job") > one.changed_at("job")
 
 
 def test_sharing_tries_again_where_the_store_does_not_answer(
