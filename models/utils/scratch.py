@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from models.errors import InvalidInput
 from models.utils.arrays import IntArray
+from models.utils.process_memory import resident_bytes, return_freed_memory
 
 PIECE_ROWS = 1 << 18
 """Rows that are worked on between two looks at the memory, a few megabytes; a multiple of a trie's blocks of 16."""
@@ -28,7 +29,6 @@ _RESERVE_BYTES = 48 << 20
 """Bytes of the budget that are left for what pieces take."""
 _MIN_ROOM_BYTES = 16 << 20
 """Least room for arrays in memory with which work is begun."""
-_STATM = Path("/proc/self/statm")
 
 
 class Scratch:
@@ -93,6 +93,7 @@ class Scratch:
         if self.memory is None:
             return 1 << 62
         self._let_go()
+        return_freed_memory()
         taken = resident_bytes(unknown=0) + _RESERVE_BYTES
         if self.memory - taken < size:
             least = -(-(taken + size) >> 20)
@@ -205,11 +206,3 @@ def windows(source: NDArray[Any], scratch: Scratch) -> Iterator[tuple[int, NDArr
         for part in scratch.slices(len(window)):
             window[part] = source[first + part.start : first + part.stop]
         yield first, window
-
-
-def resident_bytes(unknown: int) -> int:
-    """Return the memory of this process, pages of files included, `unknown` where that is not told."""
-    try:
-        return int(_STATM.read_bytes().split()[1]) * mmap.PAGESIZE
-    except OSError:
-        return unknown

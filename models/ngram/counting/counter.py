@@ -5,6 +5,7 @@ The result is the same as counting all at once (`extraction.count_ngrams`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
@@ -18,12 +19,18 @@ from models.ngram.counting.merging import merge_counts
 from models.ngram.counting.runs import Runs
 from models.special_tokens import EOS
 from models.utils.arrays import IntArray
+from models.utils.process_memory import resident_bytes
 from models.utils.scratch import Scratch, let_go_of
 
 SORT_BYTES_PER_TOKEN = 30
 """Bytes a token takes while positions are sorted."""
 LEVEL_BYTES_PER_TOKEN = 20
 """Bytes a token takes after that for each order, at the most."""
+
+PUBLISHING_BYTES_PER_WORD = 160
+"""Bytes of a word while its vocabulary is written, beside the vocabulary itself; counting and estimating take less."""
+GROWTH_OF_VOCABULARIES = 2
+"""Bytes that the table of words, for each byte of it while words are counted, takes besides when they are listed."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,18 @@ class NgramCounter:
         files = folder or Path(gettempdir())
         files.mkdir(parents=True, exist_ok=True)
         return cls(memory, files, Scratch(memory, files))
+
+    def read(self, chunks: Iterable[str]) -> Iterator[str]:
+        """Yield the text of which a vocabulary is made. Raises InvalidInput where that outgrows the memory."""
+        before = resident_bytes(unknown=0)
+        for chunk in chunks:
+            yield chunk
+            growth = max(0, resident_bytes(unknown=0) - before)
+            self.scratch.require(GROWTH_OF_VOCABULARIES * growth, "the vocabulary of this text")
+
+    def check_vocabulary(self, size: int) -> None:
+        """Raise InvalidInput unless there is memory to publish a vocabulary of `size` words."""
+        self.scratch.require(PUBLISHING_BYTES_PER_WORD * size, "a vocabulary of this size")
 
     def count(self, ids: IntArray, order: int, vocabulary_size: int) -> Counts:
         """Count the n-grams of `ids` [T].
@@ -74,17 +93,17 @@ def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int,
     begins = range(0, len(ids), block)
     runs = Runs(order, vocabulary_size, len(ids), scratch)
     for begin in begins:
-        # A block is counted as far as the n-grams go that begin in it, so what follows its end is counted twice.
-        runs.add(count_ngrams(ids[begin : begin + block + order - 1], order, vocabulary_size, at_boundary=begin == 0))
+        # A block is counted as far as the n-grams go that begin in it: what follows its end belongs to the next one.
+        end = begin + block
+        counts = count_ngrams(ids[begin : end + order - 1], order, vocabulary_size, at_boundary=begin == 0)
+        _subtract(counts.levels, ids[end : end + order - 1])
+        runs.add(counts)
         let_go_of(ids)
-    counts = runs.merge()
-    for begin in begins[1:]:
-        _subtract_overlap(counts.levels, ids[begin : begin + order - 1])
-    return counts
+    return runs.merge()
 
 
-def _subtract_overlap(levels: list[Level], words: IntArray) -> None:
-    """Subtract one from all n-grams of `words`, the words after a block's end, which were counted twice."""
+def _subtract(levels: list[Level], words: IntArray) -> None:
+    """Subtract one from all n-grams of `words`, the last ones that were counted."""
     for begin in range(len(words)):
         row = 0
         for level, word in zip(levels, words[begin:].tolist(), strict=False):

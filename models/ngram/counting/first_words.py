@@ -80,7 +80,7 @@ def cut_range(counts: Counts, begin: int, end: int, scratch: Scratch) -> RangeCo
 
 def sum_ranges(parts: Iterable[RangeCounts], words: range, order: int, tokens: int, scratch: Scratch) -> RangeCounts:
     """Add counts that begin with the same `words`, of `order`, of a text of so many `tokens` in all."""
-    runs = Runs(order, len(words), tokens, scratch, with_suffixes=False)
+    runs = Runs(order, len(words), tokens, scratch)
     for part in parts:
         runs.add(_as_counts(part))
     merged = runs.merge()

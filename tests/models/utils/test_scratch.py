@@ -7,7 +7,8 @@ import pytest
 
 from models.errors import InvalidInput
 from models.utils.files import map_tensors, write_tensors
-from models.utils.scratch import Scratch, gather, let_go_of, resident_bytes, windows
+from models.utils.process_memory import resident_bytes
+from models.utils.scratch import Scratch, gather, let_go_of, windows
 
 MIB = 1 << 20
 

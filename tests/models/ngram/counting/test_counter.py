@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.ngram.counting.counter import block_tokens, count_in_blocks
+from models.errors import InvalidInput
+from models.ngram.counting.counter import NgramCounter, block_tokens, count_in_blocks
 from models.ngram.counting.extraction import count_ngrams
+from models.utils.process_memory import resident_bytes
 from models.utils.scratch import Scratch
 from tests.helpers.estimation import assert_same_counts
 
@@ -24,3 +27,14 @@ def test_count_in_blocks_equals_counting_at_once(tmp_path: Path, text: list[int]
 def test_block_tokens_fit_the_budget() -> None:
     assert block_tokens(130 << 20, 5) == 1 << 20
     assert block_tokens(1, 7) == 7
+
+
+def test_counter_refuses_a_vocabulary_that_outgrows_its_memory(tmp_path: Path) -> None:
+    counter = NgramCounter.create(resident_bytes(unknown=0) + (128 << 20), tmp_path)
+    held: list[bytes] = []
+    with pytest.raises(InvalidInput, match=r"memory: must be .* MiB or more for the vocabulary of this text"):
+        held.extend(b"words" * 400_000 for _ in counter.read("text" for _ in range(100)))
+    assert 5 < len(held) < 30  # of 2 MB each, and twice as much besides
+    NgramCounter.create(None, tmp_path).check_vocabulary(10**9)
+    with pytest.raises(InvalidInput, match=r"memory: must be .* MiB or more for a vocabulary of this size"):
+        counter.check_vocabulary(1_000_000)
