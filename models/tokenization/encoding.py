@@ -194,7 +194,7 @@ class TokenModel(ABC):
 
     def document(self) -> dict[str, Any]:
         """Return the content of the `tokenizer.json` that `token_models.read_document` makes this model of."""
-        return own_document(self.config, self.ids, self.merges)
+        return own_document(self.config, self.vocabulary, self.merges)
 
     def pipeline_document(self) -> dict[str, Any]:
         """Return a `tokenizer.json` for other programs, which gives the same (public) ids.

@@ -6,7 +6,7 @@ They stand under `model.nextword`. Plain `tokenizers` reads the file and gives t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,7 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 from tokenizers import decoders
 
 from models.errors import InvalidInput
-from models.special_tokens import EOS, EOS_TOKEN, SPECIAL_TOKENS
+from models.special_tokens import EOS_TOKEN, SPECIAL_TOKENS
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.definition.pipeline import Merges, boundary_spelling, build_pipeline, pipeline_ids
 
@@ -22,10 +22,10 @@ _NO_PREFIX = "\ufdd0"
 """Mark of a token that goes on a word: a code point that is no character, as no token does."""
 
 
-def own_document(config: TokenizerConfig, ids: Mapping[str, int], merges: Merges) -> dict[str, Any]:
-    """Return the content of the file of a tokenizer with these `ids` by token."""
+def own_document(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges) -> dict[str, Any]:
+    """Return the content of the file of a tokenizer."""
     document: dict[str, Any] = json.loads(build_pipeline(config, SPECIAL_TOKENS).to_str())
-    document["model"]["vocab"] = pipeline_ids(config, ids)
+    document["model"]["vocab"] = pipeline_ids(config, vocabulary)
     if merges:
         document["model"]["merges"] = list(merges)
     # The pipeline does not hold the settings of training. Only under "model" does `tokenizers` accept other keys.
@@ -58,13 +58,13 @@ def read_own_document(document: dict[str, Any]) -> tuple[TokenizerConfig, list[s
     config = stored_config(document)
     ids: dict[str, int] = document["model"]["vocab"]
     if boundary_spelling(config) in ids:
-        ids = {EOS_TOKEN: ids[boundary_spelling(config)]} | {token: i for token, i in ids.items() if i != EOS}
+        ids[EOS_TOKEN] = ids.pop(boundary_spelling(config))
     vocabulary = sorted(ids, key=ids.__getitem__)
-    if [ids[token] for token in vocabulary] != list(range(len(ids))):
+    if sorted(ids.values()) != list(range(len(ids))):
         raise InvalidInput("vocab", "must number its tokens from 0 on, each once")
     merges = [(left, right) for left, right in document["model"].get("merges", [])]
     document["model"] |= {"merges": []} if config.kind == "bpe" else {}
-    document["model"]["vocab"] = pipeline_ids(config, {token: i for i, token in enumerate(SPECIAL_TOKENS)})
+    document["model"]["vocab"] = pipeline_ids(config, SPECIAL_TOKENS)
     # Reading the file with `tokenizers` also fills in the fields that its later versions write.
     pipeline = HuggingFaceTokenizer.from_str(json.dumps(document))
     if pipeline.to_str() != build_pipeline(config, SPECIAL_TOKENS).to_str():

@@ -118,7 +118,7 @@ class WordCounter:
 
     def encode(self, vocabulary: Sequence[str]) -> Iterator[NDArray[np.int32]]:
         """Yield the text's ids in `vocabulary` in pieces, freeing each; MISSING where it lacks the form."""
-        ids = pipeline_ids(self._config, {token: i for i, token in enumerate(vocabulary)})
+        ids = pipeline_ids(self._config, vocabulary)
         ids_by_number = {
             growing: np.array([ids.get(form, MISSING) for form in growing.surface_forms()], np.int32)
             for growing in self._vocabularies

@@ -8,7 +8,7 @@ splits at, are not. White space separates tokens and is part of none, except for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
@@ -28,7 +28,7 @@ PARAGRAPH_BREAK = r"\n(?:[^\S\n]*\n)+"
 
 def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: Merges = ()) -> Tokenizer:
     """Build the Hugging Face tokenizer of `config` that maps token i of `vocabulary` to id i."""
-    ids = pipeline_ids(config, {token: i for i, token in enumerate(vocabulary)})
+    ids = pipeline_ids(config, vocabulary)
     tokenizer = Tokenizer(BPE(ids, list(merges)) if config.kind == "bpe" else WordLevel(ids, unk_token=UNK_TOKEN))
     if config.kind == "bpe":
         tokenizer.add_tokens([AddedToken(token, normalized=True, special=False) for token in added_tokens(config)])
@@ -39,9 +39,9 @@ def build_pipeline(config: TokenizerConfig, vocabulary: Sequence[str], merges: M
     return tokenizer
 
 
-def pipeline_ids(config: TokenizerConfig, ids: Mapping[str, int]) -> dict[str, int]:
-    """Return the ids by token as the pipeline spells it."""
-    return dict(zip(pipeline_tokens(config, ids), ids.values(), strict=True))
+def pipeline_ids(config: TokenizerConfig, vocabulary: Sequence[str]) -> dict[str, int]:
+    """Return the ids of a vocabulary by token as the pipeline spells it."""
+    return {token: i for i, token in enumerate(pipeline_tokens(config, vocabulary))}
 
 
 def pipeline_tokens(config: TokenizerConfig, tokens: Iterable[str]) -> list[str]:
