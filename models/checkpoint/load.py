@@ -108,6 +108,7 @@ def load(
     families: Families = FAMILIES,
     library: Path | None = None,
     find_loaded: FindLoaded = lambda _: None,
+    tokenizer: Tokenizer | None = None,
 ) -> Checkpoint:
     """Load the checkpoint in the directory `path`.
 
@@ -121,6 +122,7 @@ def load(
         families: Classes of models by kind; `FAMILIES_BY_PRECISION["int8"]` computes recurrent models in int8.
         library: Root under which a composite's members lie; by default the root of the checkpoint itself.
         find_loaded: Looks up members that are in memory already, by name@version.
+        tokenizer: The tokenizer of the checkpoint where it is in memory already; its file is not read.
 
     Raises CheckpointDamaged, naming file or member, when anything is missing, altered, foreign or of a newer program.
     """
@@ -141,7 +143,8 @@ def load(
     hashes = (verified_hashes or VerifiedHashes()) if verify else None
     weights = _weights_file(_family(path, card, families))
     sources = {name: _verified_file(path, name, card, hashes) for name in (TOKENIZER_FILE, weights)}
-    tokenizer, model = _tokenizer(sources[TOKENIZER_FILE], path, card), _model(sources[weights], path, card, families)
+    tokenizer = _tokenizer(sources[TOKENIZER_FILE], path, card, tokenizer)
+    model = _model(sources[weights], path, card, families)
     if isinstance(model, NgramModel) and COUNTS_FILE in card.files and (path / COUNTS_FILE).exists():
         model.attach_counts(partial(_counts, path, card, hashes))
     if card.reads_backward:
@@ -183,11 +186,11 @@ def _verified_file(path: Path, name: str, card: Card, verified_hashes: FileVerif
     return file
 
 
-def _tokenizer(file: Path, path: Path, card: Card) -> Tokenizer:
-    """Load the tokenizer of a checkpoint. Raises CheckpointDamaged where its size is not the card's."""
+def _tokenizer(file: Path, path: Path, card: Card, known: Tokenizer | None) -> Tokenizer:
+    """Load a tokenizer that is not `known`. Raises CheckpointDamaged where its size is not the card's."""
     published = path / TOKENIZER_FILE
     try:
-        tokenizer = Tokenizer.load(file)
+        tokenizer = known or Tokenizer.load(file)
     except CheckpointDamaged as error:
         raise CheckpointDamaged(_naming(published, file, error)) from error
     size, expected = tokenizer.vocabulary_size, card.vocabulary_size

@@ -29,6 +29,8 @@ from models.tokenization.tokenizer import Tokenizer
 from models.utils.files import fsync_path, rename_durably, write_tensors
 from models.utils.parallel import parallel_map
 
+_MOST_READ_BACK = 100_000
+"""Size of the largest vocabulary that is read back: it takes 220 bytes a token, 500 MB for two million words."""
 _PACKAGES = ("nextword", "torch", "numpy")
 """Packages whose versions a card records."""
 
@@ -49,7 +51,7 @@ def save(
     """Publish a model as `<root>/<name>/<version>/`, complete or not at all.
 
     The files are written under a temporary name in `root`, synced, read back and checked before one rename makes them
-    visible.
+    visible; a large vocabulary is not read back.
 
     Args:
         version: Number of the version; by default the next free one.
@@ -68,7 +70,8 @@ def save(
             write_tensors(tensors, work / file)
         _write_files(work, model, tokenizer, provenance, members)
         # The hashes were computed by reading the files back, so there is nothing to verify.
-        load(work, verify=False, library=library or root, families=families).model.check()
+        known = tokenizer if tokenizer.vocabulary_size > _MOST_READ_BACK else None
+        load(work, verify=False, library=library or root, families=families, tokenizer=known).model.check()
         return CheckpointRef.from_path(_publish(work, root / name, version))
 
 

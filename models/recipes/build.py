@@ -186,7 +186,8 @@ def _encode(
     """Encode the text with the known tokenizer or a newly trained one; limited memory puts ids on disk."""
     if counter.memory is None and known is None:
         return text.train_tokenizer(recipe.tokenizer)
-    tokenizer = known or Tokenizer.train(recipe.tokenizer, text.chunks())
+    tokenizer = known or Tokenizer.train(recipe.tokenizer, counter.read(text.chunks()))
+    counter.check_vocabulary(tokenizer.vocabulary_size)
     return tokenizer, text.encode(tokenizer, counter.scratch)
 
 

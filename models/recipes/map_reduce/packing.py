@@ -49,6 +49,7 @@ def pack(
     if estimation.config.order != plan.order:
         raise InvalidInput("order", f"must be {plan.order}, as the plan has it, or be left out")
     tokenizer = plan.read_tokenizer(work)
+    counter.check_vocabulary(tokenizer.vocabulary_size)
     yield Progress("estimating" if config else "packing", 0, 0)
     table = _table_of_counts(estimation, closed=tokenizer.config.closed) if config else join_estimates(estimation)
     sizes = read_sizes(work.reduced(1), Origin(plan.id, 1), "run `nextword counts reduce`")

@@ -55,6 +55,21 @@ def test_load_restores_what_was_saved_bit_for_bit(tmp_path):
     assert checkpoint.tokenizer.config == TOKENIZER.config
 
 
+def test_save_reads_no_large_vocabulary_back(tmp_path, monkeypatch):
+    read = []
+    load_tokenizer = Tokenizer.load
+    monkeypatch.setattr(Tokenizer, "load", lambda path: read.append(path.name) or load_tokenizer(path))
+    monkeypatch.setattr(models.checkpoint.save, "_MOST_READ_BACK", TOKENIZER.vocabulary_size)
+    publish(tmp_path)
+    assert read == ["tokenizer.json"]
+    monkeypatch.setattr(models.checkpoint.save, "_MOST_READ_BACK", TOKENIZER.vocabulary_size - 1)
+    entry = publish(tmp_path)
+    assert read == ["tokenizer.json"]
+    assert reopen(entry).tokenizer.is_equivalent_to(TOKENIZER)
+    with pytest.raises(CheckpointDamaged, match="tokens instead of the card's 6"):
+        publish(tmp_path, model=Bigram.random(6))
+
+
 def test_save_writes_a_card_of_provenance_model_and_files(entry):
     card = reopen(entry).card
     assert card.provenance == PROVENANCE
