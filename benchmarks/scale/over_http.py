@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from app.cli.http_client import ServiceClient
-from benchmarks.service.jobs import _processes, _until
+from benchmarks.service._programs import ask_until_answered, running_programs
 from tests.helpers.databases import free_port
 from tests.helpers.fleet import children, is_fork_server
 
@@ -76,8 +76,10 @@ def main(text: Path, order: int, memory: str, folder: Path | None) -> None:
             "NEXTWORD_LOG_LEVEL": "warning",
         }
         client = ServiceClient(f"http://127.0.0.1:{port}")
-        with _processes([["-m", "app.cli.main", "serve", "--port", str(port), *folders]], **environment) as (service,):
-            _until(lambda: client.get("/v1/jobs"))
+        with running_programs([["-m", "app.cli.main", "serve", "--port", str(port), *folders]], **environment) as (
+            service,
+        ):
+            ask_until_answered(lambda: client.get("/v1/jobs"))
             began = time.monotonic()
             file = upload(port, text)
             click.echo(f"{text.stat().st_size / 1e6:.0f} MB uploaded in {time.monotonic() - began:.0f} s")
@@ -99,7 +101,7 @@ def main(text: Path, order: int, memory: str, folder: Path | None) -> None:
                 f"{peak / 2**20:.0f} MiB (estimated: {estimated})"
             )
             began = time.monotonic()
-            _until(lambda: client.post("/v1/models/large/next", {"context": "the old man"}))
+            ask_until_answered(lambda: client.post("/v1/models/large/next", {"context": "the old man"}))
             model = client.get("/v1/models/large")
             click.echo(
                 f"served {time.monotonic() - began:.1f} s later: {model['vocabulary_size']:,} words, "

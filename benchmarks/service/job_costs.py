@@ -16,7 +16,7 @@ from typing import NamedTuple
 import click
 
 from app.cli.http_client import ServiceClient
-from benchmarks.service.jobs import _processes, _text, _until
+from benchmarks.service._programs import ask_until_answered, running_programs, write_words
 from tests.helpers.databases import free_port, sqlite_url
 from tests.helpers.fleet import children, is_fork_server
 
@@ -65,19 +65,21 @@ def main(count: int) -> None:
         serve = ["-m", "app.cli.main", "serve", "--no-worker", "--port", str(port), *folders]
         work = ["-m", "app.cli.main", "worker", "--threads", "1", *folders]
         client = ServiceClient(f"http://127.0.0.1:{port}")
-        with _processes([serve], **environment) as (service,):
-            _until(lambda: client.get("/v1/jobs"))
-            file = client.upload(_text(folder / "small.txt", 50))
+        with running_programs([serve], **environment) as (service,):
+            ask_until_answered(lambda: client.get("/v1/jobs"))
+            file = client.upload(write_words(folder / "small.txt", 50))
             body = {"kind": "ngram", "training_file": file, "config": {"order": 2}}
             serving = next(iter(children(service.pid)), service.pid)
             before = Seconds.of(serving)
             for number in range(count + 1):
                 client.post("/v1/jobs", body | {"name": f"small-{number}"})
             submitting = Seconds.of(serving).since(before).own / (count + 1)
-            with _processes([work], NEXTWORD_JOB_SLOTS="1", NEXTWORD_JOB_NICENESS="0", **environment) as (worker,):
+            with running_programs([work], NEXTWORD_JOB_SLOTS="1", NEXTWORD_JOB_NICENESS="0", **environment) as (
+                worker,
+            ):
                 forking = fork_server(worker.pid)
                 wait_for_jobs(client, 1)
-                _until(lambda: client.post("/v1/models/small-0/next", {"context": "w1"}))
+                ask_until_answered(lambda: client.post("/v1/models/small-0/next", {"context": "w1"}))
                 pids = (serving, worker.pid, forking)
                 loading, began = Seconds.of(forking).own, time.monotonic()
                 first = [Seconds.of(pid) for pid in pids]

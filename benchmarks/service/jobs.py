@@ -10,16 +10,11 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import random
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,12 +22,13 @@ from typing import Any
 
 import click
 
-from app.cli.http_client import ServiceClient, ServiceError
+from app.cli.http_client import ServiceClient
 from app.jobs.job import NewJob
 from app.jobs.store import JobStore
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
 from app.storage.tables import Status
+from benchmarks.service._programs import ask_until_answered, running_programs, write_words
 from tests.helpers.databases import binaries, free_port, postgresql_server
 
 INSTANT = """
@@ -88,21 +84,6 @@ def _database() -> Iterator[tuple[str, str]]:
         yield "PostgreSQL", server.create()
 
 
-@contextmanager
-def _processes(commands: list[list[str]], **environment: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    started = [
-        subprocess.Popen([sys.executable, *command], env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
-        for command in commands
-    ]
-    try:
-        yield started
-    finally:
-        for process in started:
-            process.send_signal(signal.SIGTERM)
-        for process in started:
-            process.wait(60)
-
-
 @main.command()
 @click.option("--jobs", "count", default=200, help="How many jobs. [default: 200]")
 @click.option("--workers", default=4, help="How many workers. [default: 4]")
@@ -120,7 +101,7 @@ def throughput(count: int, workers: int, instant: bool) -> None:
             ["-c", INSTANT, directory, url] if instant else ["-m", "app.cli.main", "worker", "--threads", "1", *folders]
         )
         quiet = {"NEXTWORD_LOG_LEVEL": "warning", "NEXTWORD_DATABASE_URL": url}
-        with _processes([command] * workers, **quiet):
+        with running_programs([command] * workers, **quiet):
             while jobs.page(Status.SUCCEEDED, limit=1)[0] == []:
                 time.sleep(0.01)
             began, already = time.monotonic(), len(jobs.page(Status.SUCCEEDED, limit=count)[0])
@@ -144,7 +125,7 @@ def _instant_jobs(jobs: JobStore, count: int) -> list[str]:
 
 def _real_jobs(url: str, data: Path, count: int) -> list[str]:
     with _service(data, "--no-worker", NEXTWORD_DATABASE_URL=url) as (client, _):
-        file = client.upload(_text(data / "small.txt", 50))
+        file = client.upload(write_words(data / "small.txt", 50))
         body = {"name": "small", "kind": "ngram", "training_file": file, "config": {"order": 2}}
         return [str(client.post("/v1/jobs", body)["id"]) for _ in range(count)]
 
@@ -155,27 +136,9 @@ def _service(data: Path, *flags: str, **environment: str) -> Iterator[tuple[Serv
     port = free_port()
     folders = ["--data", str(data), "--checkpoints", str(data / "checkpoints")]
     client = ServiceClient(f"http://127.0.0.1:{port}")
-    with _processes([["-m", "app.cli.main", "serve", "--port", str(port), *flags, *folders]], **environment):
-        _until(lambda: client.get("/v1/jobs"))
+    with running_programs([["-m", "app.cli.main", "serve", "--port", str(port), *flags, *folders]], **environment):
+        ask_until_answered(lambda: client.get("/v1/jobs"))
         yield client, port
-
-
-def _until(ask: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return ask()
-        except ServiceError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
-def _text(path: Path, lines: int) -> Path:
-    numbers = random.Random(1)
-    words = [f"w{n}" for n in range(2000)]
-    path.write_text("".join(" ".join(numbers.choices(words, k=12)) + "\n" for _ in range(lines)))
-    return path
 
 
 @main.command()
@@ -187,12 +150,12 @@ def latency(seconds: float, pause: float, threads: str | None) -> None:
     with tempfile.TemporaryDirectory() as directory:
         settings = {} if threads is None else {"NEXTWORD_JOB_THREADS": threads}
         with _service(Path(directory), NEXTWORD_LOG_LEVEL="warning", **settings) as (client, port):
-            file = client.upload(_text(Path(directory) / "text.txt", 4000))
+            file = client.upload(write_words(Path(directory) / "text.txt", 4000))
             small = {"layers": 1, "hidden_size": 64, "embedding_size": 64, "epochs": 0.2}
             for kind, config in (("ngram", {"order": 3}), ("lstm", small)):
                 _succeeded(client, {"name": kind, "kind": kind, "training_file": file, "config": config})
             for kind in ("ngram", "lstm"):
-                _until(partial(client.post, f"/v1/models/{kind}/next", {"context": "w1"}))
+                ask_until_answered(partial(client.post, f"/v1/models/{kind}/next", {"context": "w1"}))
             idle = {kind: _times(port, kind, seconds, pause) for kind in ("ngram", "lstm")}
             large = {"layers": 2, "hidden_size": 256, "embedding_size": 256, "epochs": 1000}
             body = {"name": "large", "kind": "lstm", "training_file": file, "config": large}
