@@ -62,7 +62,7 @@ class VerifiedHashes:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             entries = _read(self._path) | self._verified
             present = {name: entry for name, entry in entries.items() if Path(name).exists()}
-            with write_atomically(self._path) as temporary:
+            with write_atomically(self._path, durable=False) as temporary:
                 temporary.write_text(json.dumps(present, indent=1))
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from models.checkpoint.card import FileDigest
 from models.checkpoint.hash_cache import VerifiedHashes, altered_error
 from models.errors import CheckpointDamaged
-from models.utils.files import write_atomically
+from models.utils.files import fsync_path, write_atomically
 from models.utils.regular_files import open_regular
 
 LOCK_FILE = ".lock"
@@ -83,11 +83,12 @@ class PrivateCopies:
     def _make(self, copy: Path, file: Path, digest: FileDigest) -> None:
         """Copy `file` and verify the copy, which then vouches for the file as it was before."""
         before = self._verified_hashes.entry(file, digest)
-        with write_atomically(copy) as temporary:
+        with write_atomically(copy, durable=False) as temporary:
             clone(file, temporary, digest.size)
             if FileDigest.of(temporary) != digest:
                 raise altered_error(file)
             temporary.chmod(0o444)
+            fsync_path(temporary)  # before anybody notes that it is sound; its name may be lost in a power cut
         self._verified_hashes.note({file: before, copy: self._verified_hashes.entry(copy, digest)})
 
 

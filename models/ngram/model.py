@@ -157,8 +157,10 @@ class NgramModel(LanguageModel):
         return self._unranked_rows * self.vocabulary_size > _WORDS_PER_RANKED_BIGRAM * bigrams
 
     def warm_up(self) -> None:
-        """Build the hash index and the ranking now, and read the counts, so that no request waits for them."""
-        _ = self.hash_index, self.ranked_ngrams
+        """Build the ranking and a small hash index now, and read the counts, so that no request waits for them."""
+        _ = self.ranked_ngrams
+        if index_bytes(self._trie) <= INDEX_AT_ONCE_BYTES:
+            _ = self.hash_index
         if self.counts is not None:
             self.counts.warm_up()
 

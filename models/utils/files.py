@@ -20,16 +20,20 @@ from models.utils.scratch import let_go_of
 
 
 @contextmanager
-def write_atomically(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path to write to, and rename it to `path`, or remove it after an error.
 
-    Readers of `path` find the old file or the whole new one, even after a crash or a power cut.
+    Readers of `path` find the old file or the whole new one, even after a crash and, where it is `durable`, a power
+    cut. That waits twice for the disk, which a file that can be made anew need not.
     """
     # Unique among running threads; it ends as `path` does, since writers may choose a format by the suffix.
     temporary = path.with_name(f".{os.getpid()}-{threading.get_native_id()}-{path.name}")
     try:
         yield temporary
-        rename_durably(temporary, path)
+        if durable:
+            rename_durably(temporary, path)
+        else:
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -77,9 +77,8 @@ class Int8EncoderBackend:
         self._config = config
         self._embedding = np.ascontiguousarray(weights["embedding"])
         self._workspaces = WorkspacePool()
-        floats = {name: weight.astype(np.float32, copy=False) for name, weight in weights.items()}
         self._layers = {
-            (direction, i): Int8Layer(config, floats, f"{direction}_layers.{i}", self._workspaces)
+            (direction, i): Int8Layer(config, weights, f"{direction}_layers.{i}", self._workspaces)
             for direction in config.directions
             for i in range(config.layers)
         }
@@ -120,7 +119,7 @@ class Int8Layer:
     """A recurrent layer in one direction, with matrices of bytes."""
 
     def __init__(
-        self, config: EncoderConfig, weights: Mapping[str, Floats], name: str, workspaces: WorkspacePool
+        self, config: EncoderConfig, weights: Mapping[str, NDArray[Any]], name: str, workspaces: WorkspacePool
     ) -> None:
         """Quantize the layer's matrices, whose names begin with `name`."""
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.cell == "rnn" else config.cell)

@@ -18,8 +18,9 @@ _SMALLEST_SCALE = np.float32(1e-30)
 class Int8Matrix:
     """A matrix [M, K] of whole numbers from -63 to 63, a scale for each row, and a bias [M]."""
 
-    def __init__(self, weight: Floats, bias: Floats) -> None:
+    def __init__(self, weight: NDArray[np.floating], bias: Floats) -> None:
         """Round to the nearest. Raises InvalidInput where a number is not finite."""
+        weight = weight.astype(np.float32, copy=False)
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             raise InvalidInput("weights", "finite numbers are accepted")
         self.outputs, self.inputs = weight.shape

@@ -52,12 +52,11 @@ class Int8Backend:
         `weights` are named as in a checkpoint. Raises InvalidInput where one is not finite.
         """
         self._embedding = np.ascontiguousarray(weights["embedding"])
-        floats = {name: weight.astype(np.float32, copy=False) for name, weight in weights.items()}
         self._workspaces = WorkspacePool()
         self._cell = CELLS.index(f"rnn_{config.nonlinearity}" if config.kind == "rnn" else config.kind)
         self._layers = [
             tuple(
-                Int8Matrix(floats[f"layers.{i}.weight_{part}"], floats[f"layers.{i}.bias_{part}"])
+                Int8Matrix(weights[f"layers.{i}.weight_{part}"], weights[f"layers.{i}.bias_{part}"])
                 for part in ("ih", "hh")
             )
             for i in range(config.layers)
@@ -65,8 +64,8 @@ class Int8Backend:
         self._layer_records = np.array(
             [LayerArgs(*(matrix.args for matrix in layer)) for layer in self._layers], LAYER_RECORD
         )
-        output_weight = floats.get("output_weight", floats["embedding"])
-        self._output = Int8Output(output_weight, floats["output_bias"], floats.get("projection"), self._workspaces)
+        output_weight = weights.get("output_weight", self._embedding)
+        self._output = Int8Output(output_weight, weights["output_bias"], weights.get("projection"), self._workspaces)
         self._forward_cost = sum(matrix.outputs * matrix.inputs for layer in self._layers for matrix in layer)
 
     def forward(self, ids: TokenIds, vectors: StateArrays) -> tuple[Floats, StateArrays]:

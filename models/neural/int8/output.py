@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.kernels.openmp import run_parallel
 from models.kernels.sampling import SampleArgs
@@ -19,7 +20,13 @@ class Int8Output:
     A row's log-probabilities are the same to the last bit whatever rows are beside it and however many threads compute.
     """
 
-    def __init__(self, weight: Floats, bias: Floats, projection: Floats | None, workspaces: WorkspacePool) -> None:
+    def __init__(
+        self,
+        weight: NDArray[np.floating],
+        bias: Floats,
+        projection: NDArray[np.floating] | None,
+        workspaces: WorkspacePool,
+    ) -> None:
         """Quantize `weight` [V, E] and `projection` [E, H]. Raises InvalidInput for one not finite."""
         self._matrix = Int8Matrix(weight, bias)
         self._projection: Int8Matrix | None = None

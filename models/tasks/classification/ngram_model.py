@@ -52,7 +52,8 @@ class NgramClassifier(TextClassifier):
     def _score(self, text: TaskText) -> NDArray[np.float64]:
         """Return the unnormalized log-probabilities [L] of a text."""
         rows = self._features.rows(text.ids)
-        rows = np.unique(rows) if self.binary else rows
+        if self.binary:
+            rows = rows[np.diff(rows, prepend=-1) > 0]  # they rise; `np.unique` would import `numpy.ma`, in 20 ms
         score: NDArray[np.float64] = self._weights[rows].sum(0, dtype=np.float64) + self._bias
         return score
 

@@ -63,8 +63,9 @@ class AnswerCandidates(Candidates):
         totals = np.pad(listed, (0, max(columns.max() + 1 - len(listed), 0)))
         np.add.at(totals, columns, copied)
         allowed = self.allowed(text)[len(listed) :]
-        possible = np.union1d(np.arange(len(listed)), columns[allowed])
-        answers = []
+        is_possible = np.arange(len(totals)) < len(listed)
+        is_possible[columns[allowed]] = True
+        possible, answers = np.flatnonzero(is_possible), []
         for column in possible[np.argsort(-totals[possible], kind="stable")[:top_k]].tolist():
             tokens = np.flatnonzero((columns == column) & allowed)
             begin, end = text.slice(*[tokens[copied[tokens].argmax()]] * 2) if len(tokens) else (None, None)

@@ -41,9 +41,8 @@ class VocabTable(NamedTuple):
 
 def build_vocab_table(tokens: Sequence[str]) -> VocabTable:
     """Build a table that numbers `tokens`, which must be distinct, in their order."""
-    lengths = (len(token) if token.isascii() else len(token.encode()) for token in tokens)
     offsets = np.zeros(len(tokens) + 1, np.int64)
-    np.cumsum(np.fromiter(lengths, np.int64, len(tokens)), out=offsets[1:])
+    np.cumsum(np.fromiter(map(len, map(str.encode, tokens)), np.int64, len(tokens)), out=offsets[1:])
     token_bytes = padded_bytes("".join(tokens).encode())
     return _build_slots(token_bytes, offsets, np.zeros(len(tokens), np.int64), np.array([len(tokens)]))
 

@@ -66,6 +66,7 @@ def test_hash_index_of_a_large_model_is_built_once_it_saves_more_time_than_it_ta
     monkeypatch.setattr(
         "models.ngram.model._INDEX_BYTES_PER_TOKEN", index_bytes(model.table.trie) / INDEX_MIN_TOKENS / 2
     )
+    model.warm_up()
     words = np.tile(np.arange(2, SIZE), INDEX_MIN_TOKENS)[None, :INDEX_MIN_TOKENS]
     first, _ = model.score(model.begin_state(1), words[:, :-1])  # too few for any index
     assert "hash_index" not in vars(model)

@@ -44,6 +44,18 @@ def test_write_atomically_keeps_the_old_file_after_an_error(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_write_atomically_waits_for_the_disk_unless_a_file_need_not_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("models.utils.files.fsync_path", synced.append)
+    for durable in (False, True):
+        with write_atomically(tmp_path / "facts.json", durable=durable) as temporary:
+            temporary.write_text(str(durable))
+        assert (tmp_path / "facts.json").read_text() == str(durable)
+        assert len(synced) == 2 * durable
+
+
 def test_write_atomically_needs_something_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), write_atomically(tmp_path / "facts.json"):
         pass
