@@ -83,6 +83,7 @@ class CompiledFunction:
             if len(self.specializations) == known:  # or else another thread has just added an entry
                 if types in self.specializations:  # but not accepted: a number beyond 64 bits
                     return self.dispatcher(*args)
+                machine_code.keep_records(args)
                 code = self._machine_code(args, types)
                 self._entry = machine_code.python_function(code, self._entry) if code else self.dispatcher
                 self.specializations.append(types)

@@ -56,7 +56,7 @@ def _describe_array(array: np.ndarray[Any, Any]) -> str | None:
     flags = array.flags
     if type(array) is not np.ndarray or not (flags.c_contiguous and flags.aligned and array.dtype.isnative):
         return None
-    name = array.dtype.str if array.dtype.names is None else str(array.dtype.descr)
+    name = array.dtype.str if array.dtype.names is None else str(array.dtype)
     return f"{name} {array.ndim} {'w' if flags.writeable else 'r'}"
 
 

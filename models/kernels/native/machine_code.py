@@ -8,6 +8,7 @@ address is a whole number of eight bytes (R_X86_64_64).
 from __future__ import annotations
 
 import ctypes
+import json
 import mmap
 import platform
 import struct
@@ -28,6 +29,8 @@ ITSELF = ""
 """Name of a relocation's symbol that stands for the address of the code itself."""
 NUMPY_SYMBOL = "numpy."
 """What names of objects of NumPy begin with."""
+_RECORD_SYMBOL = "record "
+"""What names of types of records begin with; their fields follow as JSON."""
 _METH_FASTCALL = 0x80
 """How Python is to call a function: with an array of arguments and their number."""
 
@@ -85,6 +88,8 @@ class _MethodDef(ctypes.Structure):
 
 _loaded: list[object] = []
 """Memory that the code of loaded functions lies in."""
+_records: dict[str, np.dtype[Any]] = {}
+"""Types of records that loaded functions take, by their symbols."""
 _new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(_MethodDef), ctypes.py_object, ctypes.c_void_p)(
     ("PyCFunction_NewEx", ctypes.pythonapi)
 )
@@ -100,9 +105,33 @@ def _libm() -> ctypes.CDLL:
     return ctypes.CDLL("libm.so.6")
 
 
+def record_symbol(dtype: np.dtype[Any]) -> str:
+    """Return the name of a type of records of numbers: names, formats and offsets of its fields, and its size."""
+    places = [(name, kind.str, offset) for name, (kind, offset, *_) in (dtype.fields or {}).items()]
+    names, formats, offsets = map(list, zip(*places, strict=True))
+    return _RECORD_SYMBOL + json.dumps(
+        {"names": names, "formats": formats, "offsets": offsets, "itemsize": dtype.itemsize}
+    )
+
+
+def keep_records(args: tuple[Any, ...]) -> None:
+    """Let code that is loaded from now on compare types of records with those of these arguments.
+
+    Python sees at once that an object is the same; to compare the nine fields of a trie's levels took 1.6 µs.
+    """
+    for value in args:
+        if isinstance(value, tuple):
+            keep_records(value)
+        elif isinstance(value, np.ndarray) and value.dtype.fields is not None:
+            _records.setdefault(record_symbol(value.dtype), value.dtype)
+
+
 @cache
 def address_of_symbol(name: str) -> int:
-    """Return the address of a function or variable of C, Python or NumPy."""
+    """Return the address of a function or variable of C, Python or NumPy, or of a type of records."""
+    if name.startswith(_RECORD_SYMBOL):
+        dtype = np.dtype(json.loads(name.removeprefix(_RECORD_SYMBOL)))
+        return id(_records.setdefault(name, dtype))
     if name.startswith(NUMPY_SYMBOL):
         return id(getattr(np, name.removeprefix(NUMPY_SYMBOL)))
     try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from llvmlite.ir import IRBuilder, Value  # type: ignore[import-untyped]
 from numba import types
@@ -19,7 +20,7 @@ from numba.core import cgutils
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import as_dtype
 
-from models.kernels.native.machine_code import NUMPY_SYMBOL
+from models.kernels.native.machine_code import NUMPY_SYMBOL, record_symbol
 
 _BYTE, _INT, _LONG = (ir.IntType(bits) for bits in (8, 32, 64))
 _OBJECT = _BYTE.as_pointer()
@@ -37,6 +38,8 @@ _BYTE_ORDER, _TYPE_NUMBER, _ITEM_SIZE = 26, 28, 40
 """Where a dtype has its fields."""
 _C_ORDER, _ALIGNED, _WRITABLE = 0x1, 0x100, 0x400
 """Flags of arrays."""
+_EQUAL = 2
+"""Python's number for the comparison `==`."""
 
 
 def is_accepted(signature: Any) -> bool:
@@ -49,8 +52,13 @@ def _fits(kind: Any, takes_arrays: bool) -> bool:
     if isinstance(kind, types.BaseTuple):
         return all(_fits(item, takes_arrays) for item in kind)  # type: ignore[attr-defined]
     if isinstance(kind, types.Array):
-        return takes_arrays and kind.layout == "C"
+        return takes_arrays and kind.layout == "C" and _holds_numbers(as_dtype(kind.dtype))
     return isinstance(kind, types.Integer | types.Float | types.Boolean) or kind == types.none
+
+
+def _holds_numbers(dtype: np.dtype[Any]) -> bool:
+    """Return whether items are numbers, or records whose fields are."""
+    return dtype.fields is None or all(kind.kind in "biuf" for kind, *_ in dtype.fields.values())
 
 
 def emit_python_entry(result: Any, module: ir.Module, name: str) -> None:
@@ -141,6 +149,8 @@ class _Entry:
         self._require(builder.icmp_signed("==", self._field(described, _TYPE_NUMBER, _INT), _INT(dtype.num)))
         self._require(builder.icmp_signed("==", self._field(described, _ITEM_SIZE, _LONG), _LONG(dtype.itemsize)))
         self._require(builder.icmp_signed("!=", self._field(described, _BYTE_ORDER, _BYTE), _BYTE(ord(">"))))
+        if dtype.fields is not None:
+            self._require_equal(described, record_symbol(dtype))
         sizes, strides = (self._longs(self._field(value, place, _OBJECT), kind.ndim) for place in (_SHAPE, _STRIDES))
         array = self._context.make_array(kind)(self._context, builder)
         data = builder.bitcast(self._field(value, _DATA, _OBJECT), array.data.type)
@@ -182,6 +192,12 @@ class _Entry:
     def _require_type(self, value: Value, name: str) -> None:
         address = self._field(value, _TYPE, _OBJECT)
         self._require(self._builder.icmp_unsigned("==", address, self._global(name, _BYTE)))
+
+    def _require_equal(self, value: Value, name: str) -> None:
+        """Emit Python's comparison with another object, which takes some nanoseconds where it is the same."""
+        expected = self._global(name, _BYTE)
+        is_equal = self._call("PyObject_RichCompareBool", _INT, [value, expected, _INT(_EQUAL)])
+        self._require(self._builder.icmp_signed("==", is_equal, _INT(1)))
 
     def _is_object(self, value: Value, name: str) -> Value:
         return self._builder.icmp_unsigned("==", value, self._global(name, _BYTE))

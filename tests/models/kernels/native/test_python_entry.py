@@ -46,6 +46,14 @@ def sum_of_copy(numbers):
     return copy.sum()
 
 
+@compiled
+def sum_of_values(records):
+    total = 0.0
+    for i in range(len(records)):
+        total += records[i].value
+    return total
+
+
 def nested() -> tuple[tuple[int, np.ndarray]]:
     return ((1, np.zeros(4, np.uint8)),)
 
@@ -66,6 +74,25 @@ def test_call_with_other_types_compiles_for_them_too():
     fill(whole, 7)
     assert whole.tolist() == [7, 7]
     assert {"<f4 1 w,float", "<i8 1 w,int"} <= {types.strip("()") for types in fill.specializations}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"names": ["count", "value"], "formats": ["<i8", "<f8"]},
+        {"names": ["value", "count"], "formats": ["<f8", "<i8"]},
+        {"names": ["count", "value"], "formats": ["<f8", "<i8"]},
+        {"names": ["count", "value"], "formats": ["<i8", "<f8"], "offsets": [8, 0]},
+        {"names": ["count", "value"], "formats": ["<i8", "<f4"], "itemsize": 16},
+        {"names": ["other", "value"], "formats": ["<i8", "<f8"]},
+    ],
+)
+def test_call_reads_records_by_their_fields(fields):
+    """All of them have the same size in bytes: names, places and types of fields tell them apart."""
+    for _ in range(2):
+        records = np.zeros(3, np.dtype(fields))
+        records["value"] = [1, 2, 4]
+        assert sum_of_values(records) == 7
 
 
 @pytest.mark.parametrize("rows", [np.zeros((3, 5)), np.zeros((6, 5))[::2], np.zeros((5, 3)).T, np.zeros((0, 2))])
