@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class BlockEntry:
     """Lines in its file."""
     sha256: str
     """Hash of its lines, compressed."""
+    figures_sha256: str = ""
+    """Hash of its figures; none in a folder of an older version."""
     errors: Sequence[tuple[str, int, str]] = ()
     """Name of the file, number of the line and reason, of the first bad records."""
 
@@ -67,6 +69,7 @@ class BlockFolder:
         """Keep a block: its lines, compressed by `compress`, and figures [N] of them."""
         figures = np.empty(len(values), _FIGURES)
         figures["value"], figures["group"] = values, groups
+        entry = replace(entry, figures_sha256=_sha256(figures.tobytes()))
         with write_atomically(self._figures_path(entry.number)) as temporary:
             temporary.write_bytes(figures.tobytes())
         with write_atomically(self._lines_path(entry.number)) as temporary:
@@ -107,8 +110,11 @@ class BlockFolder:
         return [json.loads(line) for line in whole.splitlines()]
 
     def _is_whole(self, entry: BlockEntry) -> bool:
-        path = self._lines_path(entry.number)
-        return path.exists() and _sha256(path.read_bytes()) == entry.sha256
+        """Return whether both files are those that the manifest names; they may come from another machine."""
+        lines, figures = self._lines_path(entry.number), self._figures_path(entry.number)
+        if not (lines.exists() and figures.exists()) or _sha256(lines.read_bytes()) != entry.sha256:
+            return False
+        return entry.figures_sha256 in ("", _sha256(figures.read_bytes()))
 
 
 def compress(lines: Iterable[bytes]) -> tuple[bytes, str]:

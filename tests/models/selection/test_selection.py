@@ -163,6 +163,20 @@ def test_select_goes_on_with_blocks_that_are_done(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "again.jsonl.zst").read_bytes() == (tmp_path / "whole.jsonl.zst").read_bytes()
 
 
+@pytest.mark.parametrize("file", ["000001.figures", "000001.lines.zst"])
+def test_select_does_a_block_again_that_was_altered(tmp_path: Path, file: str) -> None:
+    """Blocks may come from another machine: both files must have the hashes of the manifest."""
+    path, config = tmp_path / "in.jsonl", SelectionConfig(lowest=50)
+    write_records(path)
+    run(path, config, "whole.jsonl.zst")
+    altered = tmp_path / "work" / file
+    content = altered.read_bytes()
+    altered.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    run(path, config, "again.jsonl.zst")
+    assert altered.read_bytes() == content
+    assert (tmp_path / "again.jsonl.zst").read_bytes() == (tmp_path / "whole.jsonl.zst").read_bytes()
+
+
 def test_select_refuses_the_blocks_of_another_selection(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     write_records(path)
