@@ -93,13 +93,16 @@ def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int,
     begins = range(0, len(ids), block)
     runs = Runs(order, vocabulary_size, len(ids), scratch)
     for begin in begins:
-        # A block is counted as far as the n-grams go that begin in it: what follows its end belongs to the next one.
-        end = begin + block
-        counts = count_ngrams(ids[begin : end + order - 1], order, vocabulary_size, at_boundary=begin == 0)
-        _subtract(counts.levels, ids[end : end + order - 1])
-        runs.add(counts)
+        runs.add(_count_block(ids, begin, begin + block, order, vocabulary_size))
         let_go_of(ids)
     return runs.merge()
+
+
+def _count_block(ids: IntArray, begin: int, end: int, order: int, vocabulary_size: int) -> Counts:
+    """Count the n-grams that begin between `begin` and `end`; those of the words behind belong to the next block."""
+    counts = count_ngrams(ids[begin : end + order - 1], order, vocabulary_size, at_boundary=begin == 0)
+    _subtract(counts.levels, ids[end : end + order - 1])
+    return counts
 
 
 def _subtract(levels: list[Level], words: IntArray) -> None:
