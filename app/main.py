@@ -24,7 +24,6 @@ from app.core.exceptions import DatabaseUnavailable
 from app.core.host_names import split_origins
 from app.core.logs.request_line import RequestLog
 from app.core.metrics import Metrics
-from app.core.process_tuning import exclude_from_gc
 from app.core.request_facts import count_request_tokens
 from app.core.settings import Settings, split_models
 from app.core.traces.opening import open_tracing
@@ -117,9 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
     def load_model(path: Path) -> Checkpoint:
         find_loaded = registry.loaded_checkpoint
         checkpoint = load(path, verified_hashes=verifier, families=families, find_loaded=find_loaded)
-        warm_up(checkpoint)
-        exclude_from_gc()
-        return checkpoint
+        return warm_up(checkpoint)
 
     limits = MemoryLimits(
         settings.preload_models,

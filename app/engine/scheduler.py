@@ -20,7 +20,6 @@ from app.engine.decoder import Decoder
 from app.engine.generation_request import GenerationRequest
 from app.engine.outbox import Outbox
 from models.inference.prefill import Runtime
-from models.kernels import gil
 from models.language_model import LanguageModel
 from models.tokenization.tokenizer import Tokenizer
 
@@ -98,7 +97,6 @@ class Scheduler:
         self._inbox.put(message)
 
     def _run(self) -> None:
-        gil.register_compute_thread()
         self._prepare()
         while self._is_running:
             try:
@@ -112,12 +110,10 @@ class Scheduler:
         self._drain_inbox()
         self._step_decoders()
         self._run_chunk()
-        gil.yield_periodically()
 
     def _drain_inbox(self) -> None:
         """Handle all messages; wait for one when there is nothing else to do."""
-        if is_idle := not (self.decoders or self._tasks):
-            gil.before_release()
+        is_idle = not (self.decoders or self._tasks)
         while is_idle or not self._inbox.empty():
             self._handle(self._inbox.get())
             is_idle = False

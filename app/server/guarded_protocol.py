@@ -20,7 +20,6 @@ from app.http.error_responses import ApiError
 from app.middleware.request_id import RequestIdMiddleware, choose_request_id
 from app.server.answer_transport import AnswerTransport
 from app.server.open_connections import OpenConnections
-from models.kernels import gil
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -79,8 +78,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come, once the compute thread has had the GIL if it waits for it."""
-        gil.yield_to_compute_thread()
+        """Parse what has come."""
         self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
         while rest:  # a turn for each head with an upgrade

@@ -33,18 +33,22 @@ def words(count: int) -> str:
     return " ".join(f"w{random.randrange(9_000)}" for _ in range(count))
 
 
-async def post(port: int, route: str, **fields: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def post(
+    port: int, route: str, model: str = NAME, **fields: Any
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = json.dumps(fields).encode()
-    head = f"POST /v1/models/{NAME}/{route} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+    head = f"POST /v1/models/{model}/{route} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
     writer.write(f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
     return reader, writer
 
 
-async def stream(port: int, times: list[float]) -> None:
+async def stream(port: int, times: list[float], model: str = NAME) -> None:
     """Note when each token comes, text after text, until cancelled."""
     while True:
-        reader, writer = await post(port, "generate", prompt=words(8), max_tokens=4096, ignore_end=True, stream=True)
+        reader, writer = await post(
+            port, "generate", model, prompt=words(8), max_tokens=4096, ignore_end=True, stream=True
+        )
         while line := await reader.readline():
             if line.startswith(b"data: {"):
                 times.append(time.perf_counter())

@@ -7,6 +7,7 @@ which other programs on the machine change little, and on one thread, but for pa
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -130,11 +131,11 @@ def decoding(rows: int, threads: int = 1, pause: float = 0) -> Work:
 
 def answering() -> Work:
     """Return the making of answers of 400 rows, ten tokens each, beside a loaded model's objects."""
-    from app.core.process_tuning import exclude_from_gc, tune_server
+    from app.core.process_tuning import tune_server
 
     rows = [[{"token": "the", "id": i, "oov": False} for i in range(20)] for _ in range(20_000)]
+    gc.freeze()
     tune_server()
-    exclude_from_gc()
 
     def answer() -> None:
         for _ in range(20):

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels import gil, jit
+from models.kernels import jit
 from models.kernels.jit import atomic_add, atomic_load, call_c_function, compare_and_swap, subroutine
 from models.kernels.native import code_cache, machine_code
 from models.kernels.native.fingerprint import fingerprint_of
@@ -54,8 +54,6 @@ class Team(NamedTuple):
     """How many threads there are."""
     yield_thread: int
     """Address of a C function that lets other threads run."""
-    gil_flag: int
-    """Address of the flag for `gil.request_gil`."""
 
 
 @cache
@@ -105,13 +103,11 @@ def run_parallel(function: EntryFunction, args: NamedTuple, cost: int) -> None:
     threads = min(thread_count(), 1 + cost // _COST_PER_THREAD) if runtime else 1
     task, address = _thread_tasks.task_for(type(args))
     yield_thread = runtime.yield_thread if runtime else 0
-    task[0] = 0, 0, Team(address, address + CACHE_LINE, threads, yield_thread, gil.request_flag_address()), args
-    gil.before_release()
+    task[0] = 0, 0, Team(address, address + CACHE_LINE, threads, yield_thread), args
     if runtime is None or threads == 1:
         entry(address)
     else:
         runtime.parallel(entry, address, threads, 0)
-    gil.after_acquire()
 
 
 def parallel_for(work: Callable[[int, _Args], None]) -> Callable[[Team, int, int, _Args], int]:

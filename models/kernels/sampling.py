@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.gil import request_gil
 from models.kernels.jit import Floats, array_at, compiled, subroutine
 from models.kernels.openmp import parallel_for, run_parallel, task_record
 from models.kernels.softmax import (
@@ -148,7 +147,6 @@ def sample_rows(task_address: int) -> None:
     """Entry function: sample a token of each row of a SampleRowsArgs."""
     task = array_at(task_address, 1, _SAMPLE_ROWS_TASK)[0]
     _sample_each(task.team, 0, task.args.row_count, (task.args, softmax_buffers(task.args.width)))
-    request_gil(task.team.gil_flag)
 
 
 @parallel_for

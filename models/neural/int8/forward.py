@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.kernels.gil import request_gil
 from models.kernels.jit import Bytes, Floats, array_at, subroutine
 from models.kernels.openmp import Team, parallel_for, record_dtype, task_record
 from models.neural.int8.cells import cell_step
@@ -136,7 +135,6 @@ def forward(task_address: int) -> None:
     """Entry function: run the layers over sequences, as ForwardArgs say."""
     task = array_at(task_address, 1, _FORWARD_TASK)[0]
     run_layers(task.team, task.args, 0)
-    request_gil(task.team.gil_flag)
 
 
 @subroutine

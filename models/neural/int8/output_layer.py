@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.kernels.gil import request_gil
 from models.kernels.jit import array_at, subroutine
 from models.kernels.openmp import Team, parallel_for, task_record
 from models.kernels.sampling import SampleArgs, sample_row
@@ -53,14 +52,12 @@ def compute_output(task_address: int) -> None:
     """Entry function: compute log-probabilities, as OutputArgs say."""
     task = array_at(task_address, 1, _OUTPUT_TASK)[0]
     _output_layer(task.team, task.args)
-    request_gil(task.team.gil_flag)
 
 
 def decode_step(task_address: int) -> None:
     """Entry function: sample a token of each sequence and read it, as StepArgs say."""
     task = array_at(task_address, 1, _STEP_TASK)[0]
     run_layers(task.team, task.args.forward, _output_layer(task.team, task.args.output))
-    request_gil(task.team.gil_flag)
 
 
 @subroutine
