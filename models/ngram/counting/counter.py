@@ -26,11 +26,8 @@ SORT_BYTES_PER_TOKEN = 30
 """Bytes a token takes while positions are sorted."""
 LEVEL_BYTES_PER_TOKEN = 20
 """Bytes a token takes after that for each order, at the most."""
-
 PUBLISHING_BYTES_PER_WORD = 160
 """Bytes of a word while its vocabulary is written, beside the vocabulary itself; counting and estimating take less."""
-GROWTH_OF_VOCABULARIES = 2
-"""Bytes that the table of words, for each byte of it while words are counted, takes besides when they are listed."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +47,13 @@ class NgramCounter:
 
     def read(self, chunks: Iterable[str]) -> Iterator[str]:
         """Yield the text of which a vocabulary is made. Raises InvalidInput where that outgrows the memory."""
-        before = resident_bytes(unknown=0)
+        before = 0
         for chunk in chunks:
             yield chunk
-            growth = max(0, resident_bytes(unknown=0) - before)
-            self.scratch.require(GROWTH_OF_VOCABULARIES * growth, "the vocabulary of this text")
+            resident = resident_bytes(unknown=0)
+            before = before or resident  # with the loops and buffers that the first chunk needed
+            # The table of words has so grown, and listing them takes as much again.
+            self.scratch.require(max(0, resident - before), "the vocabulary of this text")
 
     def check_vocabulary(self, size: int) -> None:
         """Raise InvalidInput unless there is memory to publish a vocabulary of `size` words."""
