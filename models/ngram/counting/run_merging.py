@@ -29,11 +29,11 @@ _NUMBERS_PER_RECORD = 8
 
 
 class RunMerger:
-    """Merger of runs of records, which begin at `begins` [K + 1]; `merged_rows` are theirs in the sum."""
+    """Merger of runs of records, which begin at `begins` [K + 1]."""
 
     def __init__(self, records: RowFile, begins: Sequence[int], dtype: np.dtype[Any], scratch: Scratch) -> None:
         self._records, self._begins, self._dtype, self._scratch = records, begins, dtype, scratch
-        self.merged_rows = RowFile(1, dtype, scratch)
+        self._merged_rows = RowFile(1, dtype, scratch)
         self._next = list(begins[:-1])
         room = scratch.room("as many blocks of text") // 2 // (_NUMBERS_PER_RECORD * dtype.itemsize)
         runs = len(self._next)
@@ -43,8 +43,8 @@ class RunMerger:
         self._buffers = RunBuffers(np.empty((runs, piece, 4), dtype), rows, places, ends, keys, heap, state)
         self._output = np.empty((3, runs * piece + 1), dtype)
 
-    def merge(self, contexts: int) -> Level:
-        """Return the sum, of n-grams that begin with so many contexts."""
+    def merge(self, contexts: int) -> tuple[Level, RowFile]:
+        """Return the sum, of n-grams that begin with so many contexts, and the row in it of each record."""
         buffers, scratch = self._buffers, self._scratch
         child_offsets = scratch.empty(contexts + 1, self._dtype)
         columns = [scratch.growing(self._dtype) for _ in self._output]
@@ -60,7 +60,7 @@ class RunMerger:
         begun = int(buffers.state[CONTEXTS])
         for part in scratch.slices(contexts + 1 - begun):
             child_offsets[begun + part.start : begun + part.stop] = buffers.state[FIRST_ROW]
-        return Level(child_offsets, *(column.finish() for column in columns))
+        return Level(child_offsets, *(column.finish() for column in columns)), self._merged_rows
 
     def _fill_heap(self) -> None:
         """Read the first records of all runs, and put those on the heap: sorted keys are one."""
@@ -85,7 +85,7 @@ class RunMerger:
     def _save(self, run: int) -> None:
         """Write the rows in the sum of the records of a run that are in memory."""
         size = int(self._buffers.ends[run])
-        self.merged_rows.write(self._next[run] - size, self._buffers.merged_rows[run, :size])
+        self._merged_rows.write(self._next[run] - size, self._buffers.merged_rows[run, :size])
 
     def _flush(self, columns: Sequence[GrowingArray], kept: int) -> None:
         """Write the n-grams of the sum that are in memory; the last one stays there if one is to be `kept`."""

@@ -54,9 +54,9 @@ class Runs:
             records = self._records.pop(0)
             if len(levels) > 1:
                 self._renumber(records, begins, merged_rows, merged_begins)
-            merger = RunMerger(records, begins, self._dtype, self._scratch)
-            levels.append(merger.merge(len(levels[-1])))
-            merged_rows, merged_begins = merger.merged_rows, begins
+            level, merged_rows = RunMerger(records, begins, self._dtype, self._scratch).merge(len(levels[-1]))
+            levels.append(level)
+            merged_begins = begins
         return Counts(levels, self.vocabulary_size)
 
     def _renumber(self, records: RowFile, begins: list[int], merged_rows: RowFile, merged_begins: list[int]) -> None:
