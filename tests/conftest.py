@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
+from app.core.logs.line_handler import LineHandler
 from tests.app.openapi.error_check import UNDOCUMENTED
 from tests.helpers.composition import compose_command
 from tests.helpers.databases import database, database_url, empty_url, migrated, migrated_postgresql, postgresql
@@ -34,8 +34,7 @@ def log_of_the_tests() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
-    if structlog.is_configured():
-        structlog.reset_defaults()
+    if any(isinstance(handler, LineHandler) for handler in root.handlers):
         logging.basicConfig(level=level, handlers=handlers, force=True)
         logging.captureWarnings(False)
         sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__

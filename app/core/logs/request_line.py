@@ -10,8 +10,7 @@ import logging
 from time import perf_counter
 from typing import Any
 
-import structlog
-
+from app.core.logs.line_handler import LineHandler
 from app.core.request_facts import RequestFacts
 
 logger = logging.getLogger("app.request")
@@ -25,17 +24,21 @@ MAX_BODY_BYTES = 2000
 class RequestLog:
     """Writer of the lines of requests.
 
-    To the stream that `log_to_stderr` has set up; where it has not been called, to the standard library's logger
-    `app.request`, which a program that embeds the service can listen to.
+    To the handler that `log_to_stderr` has set up, without a record; where it has not been called, to the standard
+    library's logger `app.request`, which a program that embeds the service can listen to.
     """
 
     def __init__(self, shows_bodies: bool = False) -> None:
         """`shows_bodies`: whether lines of requests to models hold the beginning of the body."""
         self.shows_bodies = shows_bodies
-        self._direct: Any = structlog.get_logger() if structlog.is_configured() else None
+        handlers = logging.getLogger().handlers
+        self._handler = next((handler for handler in handlers if isinstance(handler, LineHandler)), None)
 
     def write(self, facts: RequestFacts, *, is_quiet: bool = False, **fields: Any) -> None:
         """Write the line of a request that has ended; one that `is_quiet`, at the level debug alone."""
+        level = logging.DEBUG if is_quiet else logging.INFO
+        if not logger.isEnabledFor(level):
+            return
         fields = {
             "id": facts.id,
             "key": facts.key_name,
@@ -45,7 +48,7 @@ class RequestLog:
             "tokens_out": facts.tokens_out,
             "seconds": round(perf_counter() - facts.started_at, 6),
         }
-        if self._direct is not None:
-            (self._direct.debug if is_quiet else self._direct.info)(EVENT, **fields)
+        if self._handler is None:
+            logger.log(level, EVENT, extra=fields)
         else:
-            logger.log(logging.DEBUG if is_quiet else logging.INFO, EVENT, extra=fields)
+            self._handler.write_fields(level, EVENT, fields)

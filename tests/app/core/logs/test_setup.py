@@ -13,7 +13,7 @@ import pytest
 
 from app.core.api_keys import ApiKey
 from app.core.logs.formats import render_json, render_text
-from app.core.logs.setup import LogStream, line_formatter
+from app.core.logs.line_handler import LineHandler
 from app.core.request_facts import REQUEST, RequestFacts
 from app.core.settings import Settings, load_settings
 from models.errors import InvalidInput
@@ -87,11 +87,9 @@ class _Caller:
 
 
 def formatted(render: Any) -> list[str]:
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(line_formatter(render))
+    stream = io.BytesIO()
     logger = logging.Logger(f"name{FORGED}")
-    logger.addHandler(handler)
+    logger.addHandler(LineHandler(render, stream))
     facts = RequestFacts("req-1")
     facts.caller = _Caller()
     token = REQUEST.set(facts)
@@ -103,11 +101,12 @@ def formatted(render: Any) -> list[str]:
         raise ValueError(FORGED)
     except ValueError:
         logger.exception("failed")
-    assert not any(control in stream.getvalue() for control in "\r\x1b\x07\x9b\u202e")
-    return stream.getvalue().rstrip("\n").split("\n")
+    written = stream.getvalue().decode()
+    assert not any(control in written for control in "\r\x1b\x07\x9b\u202e")
+    return written.rstrip("\n").split("\n")
 
 
-def test_line_formatter_writes_one_line_a_record_and_indents_tracebacks() -> None:
+def test_line_handler_writes_one_line_a_record_and_indents_tracebacks() -> None:
     escaped = r"\r\n2026-01-01T00:00:00.000000Z ERROR   app forged\x1b[2J\x07\x9b1m\u202e\x7f"
     first, second, *traceback = formatted(render_text)
     assert first.partition(" ")[2] == f"WARNING name{escaped} model {escaped} request=req-1 key=search-box"
@@ -115,7 +114,7 @@ def test_line_formatter_writes_one_line_a_record_and_indents_tracebacks() -> Non
     assert all(line.startswith("  ") for line in traceback)
 
 
-def test_line_formatter_writes_a_traceback_into_its_record() -> None:
+def test_line_handler_writes_a_traceback_into_its_record() -> None:
     first, second = map(json.loads, formatted(render_json))
     assert first["event"] == f"model {FORGED}"
     assert (first["request"], first["key"], "color_message" in first) == ("req-1", "search-box", False)
@@ -127,12 +126,18 @@ class _FullDisk(io.RawIOBase):
         raise OSError(28, "No space left on device")
 
 
-def test_log_stream_loses_lines_rather_than_requests() -> None:
-    LogStream(_FullDisk()).write(b"line\n")
+def test_line_handler_loses_lines_rather_than_requests(capsys: pytest.CaptureFixture[str]) -> None:
     closed = io.BytesIO()
     closed.close()
-    LogStream(closed).write(b"line\n")
-    LogStream(closed).flush()
+    for stream in (_FullDisk(), closed):
+        LineHandler(render_json, stream).write_fields(logging.INFO, "request", {"status": 200})  # type: ignore[arg-type]
+        LineHandler(render_json, stream).emit(logging.makeLogRecord({"msg": "line"}))  # type: ignore[arg-type]
+    assert capsys.readouterr().err == ""
+
+
+def test_line_handler_tells_of_a_message_that_does_not_fit_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    LineHandler(render_json, io.BytesIO()).emit(logging.makeLogRecord({"msg": "%d", "args": ("word",)}))
+    assert "TypeError" in capsys.readouterr().err
 
 
 def test_log_settings_are_checked_and_kept_for_server_processes(monkeypatch: pytest.MonkeyPatch) -> None:
