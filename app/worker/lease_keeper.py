@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
+from app.core.background_thread import BackgroundThread
 from app.core.exceptions import DatabaseUnavailable, LeaseLost
 from app.jobs.leases import Lease, LeaseStore
 from app.storage.tables import Status
@@ -45,24 +44,15 @@ def keep_trying(call: Callable[[], Result], lease: Lease, context: WorkerContext
         return result
 
 
-class LeaseKeeper:
-    """Thread that renews a lease; a context manager, at whose end it stops."""
+class LeaseKeeper(BackgroundThread):
+    """Thread that renews a lease while a block lasts."""
 
     def __init__(self, leases: LeaseStore, lease: Lease, config: WorkerConfig) -> None:
+        super().__init__()
         self._leases, self._lease, self._config = leases, lease, config
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._renew, daemon=True)
         self._loss: LeaseLost | None = None
         self.is_cancelling = False
         """Whether the job is to be cancelled."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def check(self) -> None:
         """Raise LeaseLost where the lease was lost."""
@@ -74,7 +64,7 @@ class LeaseKeeper:
         status = self._leases.renew(self._lease, self._config.lease_seconds)
         self.is_cancelling = status is Status.CANCELLING
 
-    def _renew(self) -> None:
+    def _run(self) -> None:
         while not self._ended.wait(max(MIN_PAUSE_SECONDS, self._config.heartbeat_seconds)):
             try:
                 self.renew()

@@ -13,6 +13,10 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 JsonObject: TypeAlias = dict[str, Any]
 Kind = TypeVar("Kind")
+METRICS_FILE = "metrics.jsonl"
+"""File of metrics in a working directory, a line per step; only appended to."""
+BLOCKS_FOLDER = "blocks"
+"""Folder in a working directory of the blocks of records that are done, with a manifest that is only appended to."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`ChildRun`: a run in a child process of this machine, behind two pipes.
 
-The child (`child_main`) reads its RunSpec from the one and exits when that closes, so it does not outlive its worker;
+The child (`child.main`) reads its RunSpec from the one and exits when that closes, so it does not outlive its worker;
 it reports messages on the other, a line of JSON each.
 """
 

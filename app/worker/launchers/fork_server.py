@@ -30,7 +30,7 @@ import torch
 
 from app.schemas.jobs.requests import parse_job_request
 from app.schemas.jobs.training_jobs import NgramJob
-from app.worker.child_main import lower_priority, run_child
+from app.worker.child.main import lower_priority, run_child
 from app.worker.launchers.subprocess_launcher import CHILD_COMMAND
 from models.checkpoint.save import save
 from models.recipes.build import build

@@ -1,7 +1,7 @@
 """`RayChild`: a process of a Ray cluster that does one job's work.
 
 It is an actor, not a task: a task can be cancelled, but not asked to save its state. Whatever the process is, the work
-and its messages are those of `child_main`.
+and its messages are those of `child.main`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RayChild:
         """Do the work; yield reports of its messages and of the processor time so far, in seconds."""
         # Here, as the worker knows this class, too, and has no use for all that does the work.
         from app.core.logs.setup import log_to_stderr
-        from app.worker.child_main import lower_priority, run_to_end
+        from app.worker.child.main import lower_priority, run_to_end
 
         run_spec = run_spec_from_json(spec)
         log_to_stderr(run_spec.log_level, run_spec.log_format)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from app.worker.launchers.child_run import THREAD_LIMITS, ChildRun
 from app.worker.run_protocol import RunSpec
 
-CHILD_COMMAND = (sys.executable, "-m", "app.worker.child_main")
+CHILD_COMMAND = (sys.executable, "-m", "app.worker.child.main")
 
 
 class SubprocessLauncher:

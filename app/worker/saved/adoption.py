@@ -8,12 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.storage.replication.shared_states import SharedStates
-from app.worker.reporter import METRICS_FILE
+from app.worker.run_protocol import BLOCKS_FOLDER, METRICS_FILE
 from models.neural.training.config import STATE_FILE
 from models.selection.config import MANIFEST
-
-BLOCKS_FOLDER = "blocks"
-"""Folder of the blocks of records that are done, with a manifest that is only appended to."""
 
 
 def adopt_state(source: Path, target: Path) -> bool:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import threading
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
+from app.core.background_thread import BackgroundThread
 from app.core.exceptions import StoreUnavailable
 from app.storage.replication.shared_states import SharedStates
-from app.worker.reporter import METRICS_FILE
-from app.worker.saved.adoption import BLOCKS_FOLDER
+from app.worker.run_protocol import BLOCKS_FOLDER, METRICS_FILE
 from models.neural.training.config import STATE_FILE
 from models.selection.config import MANIFEST
 
@@ -27,8 +25,8 @@ RETRY_SECONDS = 5.0
 """Pause after the store did not answer; the newest state is tried again then."""
 
 
-class StateSharing:
-    """Thread that puts the states of one attempt into the store; a context manager, at whose end it stops.
+class StateSharing(BackgroundThread):
+    """Thread that puts the states of one attempt into the store while a block lasts.
 
     The state is linked first and put last: the metrics that are put in between cover it, even if the work goes on. So
     whoever fetches state and then metrics has metrics of all steps up to the state. Likewise the manifest of blocks of
@@ -36,27 +34,17 @@ class StateSharing:
     """
 
     def __init__(self, shared: SharedStates, job_id: str, lease: int, workdir: Path) -> None:
+        super().__init__()
         self._shared, self._job_id, self._lease, self._workdir = shared, job_id, lease, workdir
         self._put_last: dict[Path, Mark] = {}
         self._blocks_put: set[str] = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def finish(self) -> None:
         """Put the last state, of work that stopped before its end."""
-        self._ended.set()
-        self._thread.join()
+        self._end()
         self._put_if_new()
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         pause = LOOK_SECONDS
         while not self._ended.wait(pause):
             pause = LOOK_SECONDS if self._put_if_new() else RETRY_SECONDS

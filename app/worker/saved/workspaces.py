@@ -16,7 +16,8 @@ from pathlib import Path
 
 from app.core.exceptions import StoreUnavailable
 from app.storage.replication.shared_states import SharedStates
-from app.worker.saved.adoption import BLOCKS_FOLDER, adopt_blocks, adopt_state, fetch_blocks, fetch_state
+from app.worker.run_protocol import BLOCKS_FOLDER
+from app.worker.saved.adoption import adopt_blocks, adopt_state, fetch_blocks, fetch_state
 from app.worker.saved.state_sharing import StateSharing
 from models.neural.training.config import STATE_FILE
 

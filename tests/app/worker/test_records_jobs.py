@@ -11,9 +11,17 @@ import httpx
 import numpy as np
 import pytest
 
-from app.worker.run_job import run_job
-from app.worker.run_protocol import Done, InputFile, Message, RunSpec, Stopped, message_from_json, message_to_json
-from app.worker.saved.adoption import BLOCKS_FOLDER
+from app.worker.child.run_job import run_job
+from app.worker.run_protocol import (
+    BLOCKS_FOLDER,
+    Done,
+    InputFile,
+    Message,
+    RunSpec,
+    Stopped,
+    message_from_json,
+    message_to_json,
+)
 from app.worker.saved.workspaces import Workspaces
 from models.selection import selection
 from models.utils.compression import decompress_block

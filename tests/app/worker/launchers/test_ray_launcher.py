@@ -188,8 +188,8 @@ def test_ray_child_streams_messages_up_to_the_end(monkeypatch: pytest.MonkeyPatc
         assert stop.wait(30)
         return Stopped()
 
-    monkeypatch.setattr("app.worker.child_main.run_to_end", work)
-    monkeypatch.setattr("app.worker.child_main.lower_priority", lambda niceness: None)
+    monkeypatch.setattr("app.worker.child.main.run_to_end", work)
+    monkeypatch.setattr("app.worker.child.main.lower_priority", lambda niceness: None)
     monkeypatch.setattr("app.core.logs.setup.log_to_stderr", lambda *_: None)
     monkeypatch.setattr(ray_child, "REPORT_SECONDS", 0.1)
 

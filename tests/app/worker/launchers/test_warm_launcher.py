@@ -21,7 +21,7 @@ from tests.helpers.serving import wait_for
 SERVER = """
 import gc, json, os, random, resource, signal, sys, threading, time
 import numpy, torch
-from app.worker import child_main
+from app.worker.child import main as child_main
 from app.worker.launchers import fork_server
 from models import threads
 

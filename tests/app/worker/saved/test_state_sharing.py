@@ -11,9 +11,8 @@ import pytest
 from app.core.exceptions import StoreUnavailable
 from app.storage.replication.objects import Objects
 from app.storage.replication.shared_states import SharedStates
-from app.worker.reporter import METRICS_FILE
+from app.worker.run_protocol import BLOCKS_FOLDER, METRICS_FILE
 from app.worker.saved import state_sharing
-from app.worker.saved.adoption import BLOCKS_FOLDER
 from app.worker.saved.workspaces import Workspaces
 from models.neural.training.config import STATE_FILE
 from models.selection.config import MANIFEST

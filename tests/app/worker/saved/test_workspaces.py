@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.reporter import METRICS_FILE
+from app.worker.run_protocol import METRICS_FILE
 from app.worker.saved.workspaces import Workspaces
 from models.neural.training.config import STATE_FILE
 

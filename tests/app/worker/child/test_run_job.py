@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.schemas.trades.rescore import RescoreRequest
-from app.worker.run_job import run_job
+from app.worker.child.run_job import run_job
 from app.worker.run_protocol import Done, InputFile, Measured, Message, RunSpec, Stopped
 from models.checkpoint.card import Card
 from models.checkpoint.load import load

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.input_links import link_inputs
+from app.worker.child.input_links import link_inputs
 from app.worker.run_protocol import InputFile
 from tests.helpers.jobs import RUN_SPEC
 

@@ -15,8 +15,6 @@ from models.utils.files import write_atomically
 from models.utils.progress import Progress
 
 SendMessage: TypeAlias = Callable[[Message], None]
-METRICS_FILE = "metrics.jsonl"
-"""File of metrics in a working directory, a line per step; only appended to."""
 REPORT_SECONDS = 0.2
 """Least time between two progress reports."""
 

@@ -1,4 +1,4 @@
-"""Entry point of the process that does a job's work: `python -m app.worker.child_main [NICENESS]`.
+"""Entry point of the process that does a job's work: `python -m app.worker.child.main [NICENESS]`.
 
 Without a niceness the process keeps the priority it has; `launchers.fork_server` calls `run_child` in a fork. The first
 line of standard input is the RunSpec as JSON, a later line tells it to stop, and when the input closes the
@@ -22,11 +22,11 @@ from app.core.exceptions import is_no_space
 from app.core.logs.setup import log_to_stderr
 from app.core.plain_lines import protect_streams
 from app.core.plain_messages import without_folders
-from app.worker.run_job import run_job
+from app.worker.child.run_job import run_job
 from app.worker.run_protocol import Failed, Message, RunSpec, Stopped, message_to_json, run_spec_from_json
 from models.errors import CheckpointError, InvalidInput, InvalidText, NextwordError, TrainingFailed
 
-logger = logging.getLogger("app.worker.child_main")  # this module runs as __main__
+logger = logging.getLogger("app.worker.child.main")  # this module runs as __main__
 _ERROR_CODES: tuple[tuple[type[NextwordError], str], ...] = (
     (InvalidText, "invalid_text"),
     (InvalidInput, "invalid_input"),

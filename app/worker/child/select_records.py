@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.schemas.jobs.selection_jobs import RecordsRequest
-from app.worker.input_links import link_inputs
-from app.worker.run_protocol import Done, OutputFile, RunSpec
-from app.worker.saved.adoption import BLOCKS_FOLDER
+from app.worker.child.input_links import link_inputs
+from app.worker.run_protocol import BLOCKS_FOLDER, Done, OutputFile, RunSpec
 from models.checkpoint.card import FileDigest
 from models.checkpoint.load import load
 from models.checkpoint.repository import resolve

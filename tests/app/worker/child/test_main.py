@@ -28,7 +28,7 @@ def test_child_logs_what_fails_unexpectedly_in_the_workers_format(tmp_path: Path
         training=InputFile(str(tmp_path / "a.txt"), "a.txt"),
         log_format=log_format,
     )
-    command = [sys.executable, "-m", "app.worker.child_main", "0"]
+    command = [sys.executable, "-m", "app.worker.child.main", "0"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
@@ -40,7 +40,7 @@ def test_child_logs_what_fails_unexpectedly_in_the_workers_format(tmp_path: Path
     assert (end["kind"], end["code"]) == ("Failed", "internal_error")
     if log_format == "json":
         (record,) = map(json.loads, logged.splitlines())
-        assert record.items() >= {"job": "job-1", "level": "error", "logger": "app.worker.child_main"}.items()
+        assert record.items() >= {"job": "job-1", "level": "error", "logger": "app.worker.child.main"}.items()
         assert record["exception"].startswith("Traceback")
     else:
         first, *traceback = logged.splitlines()
