@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
@@ -38,11 +38,13 @@ from models.utils.file_kinds import file_kind
 OpenFile: TypeAlias = Callable[[], io.BufferedReader]
 """Call that opens a file to read some of its bytes."""
 SAMPLE_BYTES = 1 << 20
-"""Bytes of a sample of words or characters, which are read and counted in a tenth of a second."""
+"""Bytes of a sample, whose words are counted in a tenth of a second. A smaller one misses more of what is repeated."""
 PIECES_SAMPLE_BYTES = 1 << 18
-"""Bytes of a sample that parts of words are learnt from, which takes longer."""
+"""Bytes of it that parts of words are learnt from, which takes longer."""
 EXAMPLE_ORDER = 2
 """Longest n-grams of examples that are counted, those of a baseline."""
+PIECES = ("bpe", "unigram")
+"""Kinds of tokenizers whose tokens are parts of words."""
 _CUTS = 16
 """Places of a text that its sample is cut from."""
 
@@ -53,12 +55,10 @@ def sample_size(recipe: Recipe, open_file: OpenFile, text_bytes: int, *, seekabl
     The job will tell why. The sample of a text that is not `seekable`, as it is compressed, is its beginning. Raises
     StoreUnavailable as reading does.
     """
-    parts = recipe.tokenizer.kind in ("bpe", "unigram")
-    size = PIECES_SAMPLE_BYTES if parts else SAMPLE_BYTES
-    cuts = _CUTS if seekable and recipe.encoding == UTF_8 and text_bytes > 2 * size else 1
+    is_cut = seekable and recipe.encoding == UTF_8 and text_bytes > 2 * SAMPLE_BYTES
     try:
         with open_file() as file:
-            sample = b"".join(_cut(file, text_bytes, size, cuts)) if cuts > 1 else _beginning(file, size)
+            sample = _cut(file, text_bytes, SAMPLE_BYTES) if is_cut else _beginning(file, SAMPLE_BYTES)
         return _measure(recipe, sample, text_bytes / max(1, len(sample)))
     except StoreUnavailable:
         raise
@@ -115,13 +115,14 @@ def _beginning(file: io.BufferedReader, size: int) -> bytes:
     return sample
 
 
-def _cut(file: io.BufferedReader, text_bytes: int, size: int, cuts: int) -> Iterator[bytes]:
-    """Yield whole lines from `cuts` places of a file, about `size` bytes together."""
-    length = size // cuts
-    for number in range(cuts):
-        file.seek(number * (text_bytes - length) // (cuts - 1))
+def _cut(file: BinaryIO, text_bytes: int, size: int) -> bytes:
+    """Return whole lines from several places of a file, about `size` bytes together."""
+    length, pieces = size // _CUTS, []
+    for number in range(_CUTS):
+        file.seek(number * (text_bytes - length) // (_CUTS - 1))
         _, newline, lines = (piece := file.read(length)).partition(b"\n")
-        yield lines[: lines.rfind(b"\n") + 1] if newline else piece
+        pieces.append(lines[: lines.rfind(b"\n") + 1] if newline else piece)
+    return b"".join(pieces)
 
 
 def _measure(recipe: Recipe, sample: bytes, scale: float) -> TextSize:
@@ -150,18 +151,29 @@ def _encode(recipe: Recipe, sample: bytes) -> tuple[Tokenizer, IntArray]:
         path = Path(folder) / "sample"
         path.write_bytes(sample)
         text = Corpus.open(path, config=config, empty_lines=recipe.empty_lines, encoding=recipe.encoding)
-        if config.file is None:
+        if config.file is not None:
+            tokenizer = Tokenizer.train(config, ())
+        elif config.kind in PIECES and len(sample) > PIECES_SAMPLE_BYTES:
+            smaller = Path(folder) / "smaller"
+            smaller.write_bytes(_smaller(sample, recipe.encoding))
+            tokenizer, _ = replace(text, files=(smaller,)).train_tokenizer(config)
+        else:
             tokenizer, encoded = text.train_tokenizer(config)
             return tokenizer, encoded.ids
-        tokenizer = Tokenizer.train(config, ())
         return tokenizer, replace(text, config=tokenizer.config).encode(tokenizer).ids
+
+
+def _smaller(sample: bytes, encoding: str) -> bytes:
+    """Return the part of a sample that parts of words are learnt from."""
+    is_cut = encoding == UTF_8  # of others, a byte of a newline may be half a character
+    return _cut(io.BytesIO(sample), len(sample), PIECES_SAMPLE_BYTES) if is_cut else sample[:PIECES_SAMPLE_BYTES]
 
 
 def _vocabulary(config: TokenizerConfig, tokenizer: Tokenizer, words: int, scale: float) -> int:
     """Return the size of the whole text's vocabulary; `words`: of one that has a token for each word."""
     if config.kind == "word" and config.file is None:
         return words
-    if config.kind in ("bpe", "unigram") and scale > 1:
+    if config.kind in PIECES and scale > 1:
         return config.max_size or DEFAULT_BPE_SIZE
     return tokenizer.vocabulary_size
 

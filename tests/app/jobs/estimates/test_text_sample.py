@@ -84,6 +84,23 @@ def test_sample_size_is_near_that_of_the_whole_text(
     assert all(1 / 1.5 < ratio < 1.5 for ratio in ratios(size, exact)), ratios(size, exact)
 
 
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+def test_sample_size_of_a_text_that_says_each_line_five_times_is_near_that_of_the_whole(
+    text: bytes, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_sample, "SAMPLE_BYTES", 1 << 17)
+    monkeypatch.setattr(text_sample, "PIECES_SAMPLE_BYTES", 1 << 15)  # a sample of this size says few lines twice
+    lines = text.splitlines(keepends=True)[:1400] * 5
+    random.Random(1).shuffle(lines)
+    (path := tmp_path / "t").write_bytes(b"".join(lines))
+    tokenizer = {"kind": kind, "max_size": 600} if kind == "bpe" else {}
+    size = sample_size(recipe(**tokenizer), partial(path.open, "rb"), path.stat().st_size)
+    assert size is not None
+    exact = whole(path, TokenizerConfig(**tokenizer))  # type: ignore[arg-type]
+    assert 1 / 1.5 < sum(size.ngrams) / sum(exact.ngrams) < 1.5
+    assert 1 / 1.5 < size.tokens / exact.tokens < 1.5
+
+
 def test_sample_size_of_a_short_text_is_exact(tmp_path: Path) -> None:
     (path := tmp_path / "t").write_text("the cat sat\nthe dog sat\n" * 3)
     size = sample_size(recipe(), partial(path.open, "rb"), path.stat().st_size)
