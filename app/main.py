@@ -11,9 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -54,7 +52,6 @@ from app.routes.fast_path import Endpoint, FastPathMiddleware
 from app.routes.openai import completions, tokenizer
 from app.routes.tasks import answer, classify, embeddings, fill, pseudo_logprob, tag
 from app.routes.trades import analyze, complete, heuristics, rescore
-from app.schemas.base import ErrorAnswer
 from app.service_state import ServiceState
 from app.storage.key_usage import KeyUsage
 from app.storage.replication.object_store import ObjectStore
@@ -68,8 +65,6 @@ from models.checkpoint.private_copies import PrivateCopies
 
 SWEEP_SECONDS = 60.0
 """Pause between two looks for what is to be deleted: copies of files, and what the settings keep no longer."""
-ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorAnswer}}
-"""Has the document describe the body of errors; `DocumentedApp` lists those that each route declares."""
 
 FAST_PATH_ENDPOINTS: dict[str, Endpoint] = {
     "next": next_token.predict_next,
@@ -103,7 +98,6 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         redirect_slashes=False,  # to whatever the request's Host says
-        generate_unique_id_function=attrgetter("name"),  # clients call their functions as ours are called
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are at /metrics
     )
     families = FAMILIES_BY_PRECISION[settings.precision]
@@ -159,13 +153,13 @@ def create_app(settings: Settings) -> FastAPI:
         tokenizer,
         heuristics,
     ):
-        app.include_router(resource.router, responses=ERRORS)
+        app.routes.extend(resource.router.routes)
     for task in (classify, tag, fill, pseudo_logprob, answer, embeddings, analyze, complete):
-        app.include_router(task.router, responses=ERRORS)
+        app.routes.extend(task.router.routes)
     for resource in (files, jobs, aliases, findings):
-        app.include_router(resource.router, responses=ERRORS)
-    app.include_router(models.prefixed_router, responses=ERRORS)
-    app.include_router(health.router)
+        app.routes.extend(resource.router.routes)
+    app.routes.extend(models.prefixed_router.routes)
+    app.routes.extend(health.router.routes)
     add_page(app)  # last, so that no request to the API is compared with its paths
     return app
 

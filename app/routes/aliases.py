@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.core.exceptions import Conflict, DatabaseUnavailable, ModelInUse, ModelLoading, NameTaken, NotFound
 from app.engine.registry.model_registry import ModelRegistry
 from app.http.declared_errors import raises
+from app.routes.router import resource_router
 from app.schemas.models import AliasAnswer, AliasDeleted, AliasList, AliasRequest, ModelDeleted
 from app.storage.aliases import Alias, AliasStore
 from app.storage.published_models import delete_unused_version
@@ -20,7 +21,7 @@ from models.checkpoint.model_name import NAME, VERSION, check_name, near_names, 
 from models.checkpoint.repository import was_deleted
 from models.errors import CheckpointError, CheckpointNotFound, InvalidInput
 
-router = APIRouter(tags=["models"])
+router = resource_router("models")
 AliasName = Annotated[
     str,
     Path(

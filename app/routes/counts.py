@@ -6,12 +6,13 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
+from app.routes.router import resource_router
 from app.schemas.counts import CountsAnswer, CountsRequest, counts_content
 from models.errors import CountsNotKept, InvalidInput, InvalidText
 from models.inference.prediction.ngram_counts import counts_of, text_ngram, token_ngram
@@ -19,7 +20,7 @@ from models.inference.prediction.predictions import ContextTokens
 from models.ngram.count_table import CountTable
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = resource_router("models", "/v1/models")
 CountedModelRequest = Annotated[
     ModelRequest, Depends(model_injector("students", "a tiny n-gram model with its counts"))
 ]

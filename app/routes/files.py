@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
@@ -25,6 +25,7 @@ from app.http.api_key import api_key_of
 from app.http.declared_errors import raises
 from app.http.multipart_upload import MultipartUpload
 from app.http.request_body import charset, gather_chunks, media_type
+from app.routes.router import resource_router
 from app.schemas.files import (
     CONTENT_RESPONSES,
     DEFAULT_PURPOSE,
@@ -41,7 +42,7 @@ from app.storage.upload import Upload
 from models.errors import InvalidInput, InvalidText
 from models.utils.file_kinds import ARRAY_MAGIC
 
-router = APIRouter(prefix="/v1/files", tags=["files"])
+router = resource_router("files", "/v1/files")
 FORM_TYPE = "multipart/form-data"
 FORM_FIELDS = frozenset({"purpose", "encoding"})
 _WRITE_BYTES = 1 << 18

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import ValidationError
 
 from app.core.exceptions import NotFound
 from app.core.plain_messages import explain, locate
 from app.http.declared_errors import raises
 from app.http.responses import OrjsonResponse
+from app.routes.router import resource_router
 from app.schemas.findings import FindingDetail, FindingFile, FindingList, FindingQuery
 from app.storage.findings import RecordedFinding
 
-router = APIRouter(prefix="/v1/findings", tags=["models"])
+router = resource_router("models", "/v1/findings")
 FindingName = Annotated[str, Path(description="Name of the experiment.", examples=["families"])]
 
 

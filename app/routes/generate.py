@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import fields
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.engine.generation_request import GenerationChunk
 from app.engine.outbox import GenerationStream
@@ -17,6 +17,7 @@ from app.http.request_body import await_unless_disconnected
 from app.http.responses import OrjsonResponse
 from app.http.streaming import SSE_DONE, ManagedStream, sse_event
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.schemas.generate import (
     STREAM_RESPONSES,
     GenerateAnswer,
@@ -35,7 +36,7 @@ SHARED_FIELDS = sorted(
     & GenerateRequest.model_fields.keys() - {"seed", "stop", "logit_bias"}
 )
 """Fields that a request shares with `SamplingParams`, by name and meaning."""
-router = APIRouter(prefix="/v1/models", tags=["generate"])
+router = resource_router("generate", "/v1/models")
 
 
 @router.post("/{model}/generate", response_model=GenerateAnswer, responses=STREAM_RESPONSES, summary="Generate text")

@@ -6,13 +6,14 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from app.routes.router import resource_router
 from app.schemas.models import Live, Ready
 
-router = APIRouter(tags=["health"])
+router = resource_router("health", has_errors=False)
 
 
 @router.get("/health/live", response_model=Live, summary="Does the process answer?")

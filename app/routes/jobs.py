@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import Body, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
@@ -33,7 +33,9 @@ from app.jobs.events import StoredEvent
 from app.jobs.job import Job
 from app.jobs.outlook import NOT_BEGUN, seconds_left, waiting_reason
 from app.jobs.store import JobStore
-from app.jobs.submission import JobSubmission, request_as_sent
+from app.jobs.submission.new_job import request_as_sent
+from app.jobs.submission.submission import JobSubmission
+from app.routes.router import resource_router
 from app.schemas.jobs.answers import (
     EVENT_RESPONSES,
     EventsQuery,
@@ -51,7 +53,7 @@ from app.storage.published_models import newest_version
 from app.storage.tables import Status
 from models.errors import CheckpointError, InvalidInput, InvalidText, UnsupportedByModel
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = resource_router("jobs", "/v1/jobs")
 EVENT_STREAM = "text/event-stream"
 JobRequestBody = Annotated[JobRequest, Body(openapi_examples=REQUEST_EXAMPLES)]
 JobId = Annotated[str, Path(description="Id of the job.", examples=["job-0123456789abcdef01234567"])]

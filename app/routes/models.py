@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from app.engine.registry.snapshot import PublishedModel, Snapshot
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import InjectedModel, InjectedModelRequest
+from app.routes.router import resource_router
 from app.schemas.models import ModelDetail, ModelList, ModelsQuery, Vocabulary, VocabularyQuery
 from app.schemas.tokens import token_content
 from models.checkpoint.model_name import parse_model
@@ -18,8 +19,8 @@ from models.inference.prefix_cache import PrefixCache
 from models.special_tokens import EOS
 from models.state import State
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
-prefixed_router = APIRouter(prefix="/m/{model}/v1/models", tags=["models"])
+router = resource_router("models", "/v1/models")
+prefixed_router = resource_router("models", "/m/{model}/v1/models")
 """Routes for clients that name no model, or that ask at their base address which there are."""
 
 

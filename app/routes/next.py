@@ -6,18 +6,17 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter
-
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.schemas.next import NextAnswer, NextBatch, NextRequest, next_content
 from models.errors import InvalidInput
 from models.inference.prediction.next_token import next_tokens
 
-router = APIRouter(prefix="/v1/models", tags=["predict"])
+router = resource_router("predict", "/v1/models")
 EXPLANATION_TOKENS = 500
 """Tokens that an explanation counts as; one of an n-gram model takes half a millisecond."""
 LONG_RESULT_TOKENS = 1000

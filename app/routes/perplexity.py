@@ -13,7 +13,7 @@ from operator import add
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -37,6 +37,7 @@ from app.http.request_body import (
 from app.http.responses import OrjsonResponse
 from app.http.streaming import BidirectionalStream
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.schemas.base import logprob_fields
 from app.schemas.perplexity import (
     REQUEST_BODIES,
@@ -54,7 +55,7 @@ from models.evaluation.metrics import Evaluation, Unit, evaluation_figures, figu
 from models.evaluation.text_batch import TextSums, evaluate_texts, sum_texts
 from models.utils.json_columns import format_objects
 
-router = APIRouter(prefix="/v1/models", tags=["score"])
+router = resource_router("score", "/v1/models")
 _Options: TypeAlias = PerplexityQuery | PerplexityRequest
 
 

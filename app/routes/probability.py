@@ -8,20 +8,19 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from fastapi import APIRouter
-
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.schemas.base import logprob_fields
 from app.schemas.probability import ProbabilityAnswer, ProbabilityRequest, scored_token_contents
 from models.errors import InvalidInput
 from models.inference.text_scores import TextScores
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1/models", tags=["score"])
+router = resource_router("score", "/v1/models")
 
 
 @router.post("/{model}/probability", response_model=ProbabilityAnswer, summary="Score texts")

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 
 from app.core.exceptions import ModelFailed
@@ -14,12 +14,13 @@ from app.http.declared_errors import raises
 from app.http.request_body import TEXT
 from app.http.streaming import ManagedStream
 from app.routes.dependencies import ModelRequest, model_injector
+from app.routes.router import resource_router
 from app.schemas.models import EXPORT_RESPONSES, ExportQuery
 from models.checkpoint.export import ModelFormat, export_file
 from models.checkpoint.load import Checkpoint
 from models.errors import UnsupportedByModel
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = resource_router("models", "/v1/models")
 ExportedModelRequest = Annotated[ModelRequest, Depends(model_injector("students", "a tiny n-gram model"))]
 _UTF_8 = f"{TEXT}; charset=utf-8"
 

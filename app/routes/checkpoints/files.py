@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
@@ -17,11 +17,12 @@ from app.engine.registry.snapshot import PublishedModel
 from app.http.accept import matches_tag
 from app.http.declared_errors import raises
 from app.routes.dependencies import InjectedModel
+from app.routes.router import resource_router
 from app.schemas.model_files import FILE_RESPONSES, RANGE_PATTERN, ModelFileList
 from models.checkpoint.card import CARD_FILE, FileDigest
 from models.checkpoint.load import FileVerifier, own_file
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = resource_router("models", "/v1/models")
 FOREVER = "max-age=31536000, immutable"
 """Caching of the files of `name@version`: a year, and nobody need ask again."""
 FileName = Annotated[

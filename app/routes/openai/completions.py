@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from app.engine.outbox import GenerationStream
 from app.http.declared_errors import raises
@@ -28,6 +28,7 @@ from app.routes.openai.generated_texts import (
 )
 from app.routes.openai.prompt_scores import ScoredPrompt, describe_prompts
 from app.routes.openai.prompts import Prompt
+from app.routes.router import resource_router
 from app.schemas.openai.completion_answer import COMPLETION_RESPONSES, CompletionAnswer
 from app.schemas.openai.completion_request import CompletionRequest, ModelCompletionRequest
 
@@ -35,7 +36,7 @@ IGNORED_FIELDS_HEADER = "x-ignored-fields"
 """Header of an answer that names the fields of the request which no route knows."""
 MAX_HEADER_BYTES = 1000
 """Length of that header at most; names beyond are left out."""
-router = APIRouter(tags=["completions"])
+router = resource_router("completions")
 
 
 @router.post(

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated, ParamSpec, TypeVar
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from app.http.declared_errors import raises
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import MODEL_ERRORS, InjectedModelRequest, ModelRequest, build_model_request
 from app.routes.openai.special_strings import decode_with_special, encode_with_special
+from app.routes.router import resource_router
 from app.schemas.openai.logprobs import token_name
 from app.schemas.openai.tokenizer import (
     DetokenizeAnswer,
@@ -34,7 +35,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 INLINE_SIZE = 20_000
 """Characters or ids that are converted in the event loop's thread: about a millisecond; more go to another thread."""
-router = APIRouter(tags=["tokenizer"])
+router = resource_router("tokenizer")
 ModelQuery = Annotated[
     str, Query(description="The model: `name`, `name@version`, or an alias.", examples=["gutenberg-kn"])
 ]

@@ -6,20 +6,21 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
+from app.routes.router import resource_router
 from app.schemas.tasks.answer import AnswerAnswer, AnswerRequest, answer_content
 from models.errors import InvalidInput
 from models.tasks.question_answering.answerer import QuestionAnswerer
 from models.tasks.question_answering.predict import answer
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1/models", tags=["tasks"])
+router = resource_router("tasks", "/v1/models")
 ReaderRequest = Annotated[ModelRequest, Depends(model_injector("babi-reader", "a reader of short stories"))]
 
 

@@ -6,13 +6,14 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import MODEL_ERRORS, WORK_ERRORS, ModelRequest, build_model_request, model_injector
+from app.routes.router import resource_router
 from app.schemas.tasks.embeddings import (
     EmbeddingsAnswer,
     EmbeddingsRequest,
@@ -26,7 +27,7 @@ from models.tasks.embedding.predict import Embedding, embed
 from models.tasks.text import encode_raw_text
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(tags=["tasks"])
+router = resource_router("tasks")
 EmbeddingModelRequest = Annotated[ModelRequest, Depends(model_injector("sentiment", "a classifier of sentiment"))]
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
+from app.routes.router import resource_router
 from app.routes.tasks.fill_effort import estimate_fill
 from app.schemas.tasks.fill import FillAnswer, FillRequest, fill_content
 from models.errors import InvalidInput
@@ -25,7 +26,7 @@ from models.tokenization.tokenizer import Tokenizer
 
 MAX_CHARACTERS = 20_000_000
 """Characters of an answer, in which each filling has its whole text."""
-router = APIRouter(prefix="/v1/models", tags=["tasks"])
+router = resource_router("tasks", "/v1/models")
 FillInRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-fill", "a bidirectional fill-in model"))]
 
 

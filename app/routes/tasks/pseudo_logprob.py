@@ -7,13 +7,14 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
+from app.routes.router import resource_router
 from app.schemas.base import logprob_fields
 from app.schemas.tasks.fill import PseudoLogprobAnswer, PseudoLogprobRequest
 from models.model import Model
@@ -22,7 +23,7 @@ from models.tasks.fill_in.pseudo_likelihood import pseudo_logprob
 from models.tasks.fill_in.query import PseudoScore
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1/models", tags=["tasks"])
+router = resource_router("tasks", "/v1/models")
 FillInRequest = Annotated[ModelRequest, Depends(model_injector("gutenberg-fill", "a bidirectional fill-in model"))]
 
 

@@ -6,20 +6,21 @@ from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, ModelRequest, model_injector
+from app.routes.router import resource_router
 from app.schemas.tasks.tag import TagAnswer, TagRequest, tag_content, tag_probabilities
 from models.errors import InvalidInput
 from models.tasks.tagging.predict import tag_texts
 from models.tasks.tagging.tagger import Tagger
 from models.tokenization.tokenizer import Tokenizer
 
-router = APIRouter(prefix="/v1/models", tags=["tasks"])
+router = resource_router("tasks", "/v1/models")
 TaggerRequest = Annotated[ModelRequest, Depends(model_injector("part-of-speech", "a tagger of parts of speech"))]
 
 

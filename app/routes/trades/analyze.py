@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from orjson import dumps
 
 from app.engine.isolation import good_items
@@ -18,12 +18,13 @@ from app.http.item_errors import told_errors
 from app.http.request_body import JSON, NDJSON, get_header
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.routes.trades.analysis_contents import analysis_content, table_row
 from app.schemas.trades.analyze import TSV, TSV_COLUMNS, WRITTEN_FORMS, AnalyzeAnswer, AnalyzeRequest
 from models.errors import InvalidInput
 from models.evaluation.surprisal.analysis import analyze_text
 
-router = APIRouter(prefix="/v1/models", tags=["score"])
+router = resource_router("score", "/v1/models")
 MODEL_HEADER = "x-model"
 """Header that names the model where the answer has no place for it."""
 

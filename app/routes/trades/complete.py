@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import numpy as np
-from fastapi import APIRouter
 
 from app.http.declared_errors import raises
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.schemas.trades.complete import CompleteAnswer, CompleteRequest, complete_content
 from models.composite.config import CacheConfig
 from models.composite.recent_text import RecentTextModel
@@ -20,7 +20,7 @@ from models.inference.typing.query import CompletionQuery, Completions
 from models.tasks.fill_in.completion import complete_between
 from models.tasks.fill_in.fill_in_model import FillInModel
 
-router = APIRouter(prefix="/v1/models", tags=["predict"])
+router = resource_router("predict", "/v1/models")
 RECENT_TOKENS = 4000
 """Tokens of recent text that are remembered, the last ones."""
 CONTEXT_TOKENS = 256

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from app.http.declared_errors import raises
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest
+from app.routes.router import resource_router
 from app.schemas.trades.heuristics import HeuristicsAnswer, HeuristicsRequest, score_fields
 from models.evaluation.gibberish import score_gibberish
 from models.evaluation.gibberish_scores import LP_THRESHOLD, PS_PPL_THRESHOLD, TEXTS_SCORED, GibberishScores
 
-router = APIRouter(prefix="/m", tags=["score"])
+router = resource_router("score", "/m")
 
 
 @router.post("/{model}/heuristics", response_model=HeuristicsAnswer, summary="Check a prompt for gibberish")

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter
-
 from app.engine.isolation import good_items
 from app.http.declared_errors import raises
 from app.http.error_responses import to_api_error
 from app.http.item_errors import told_errors
 from app.http.responses import OrjsonResponse
 from app.routes.dependencies import WORK_ERRORS, InjectedModelRequest, ModelRequest
+from app.routes.router import resource_router
 from app.routes.trades.hypothesis_scores import (
     HypothesisScore,
     ListScores,
@@ -27,7 +26,7 @@ from app.schemas.trades.rescore import Hypothesis, HypothesisList, RescoreAnswer
 from models.errors import InvalidInput
 from models.evaluation.text_size import word_count
 
-router = APIRouter(prefix="/v1/models", tags=["score"])
+router = resource_router("score", "/v1/models")
 
 
 @router.post("/{model}/rescore", response_model=RescoreAnswer | RescoreBatch, summary="Rank hypotheses")
