@@ -21,7 +21,7 @@ import click
 
 from app.core.settings import Settings
 from app.engine.registry.model_registry import ModelRegistry
-from app.jobs.submission import JobSubmission
+from app.jobs.submission.submission import JobSubmission
 from app.schemas.jobs.requests import parse_job_request
 from app.stores import Stores
 from app.worker.launchers.subprocess_launcher import CHILD_COMMAND, child_environment

@@ -18,7 +18,7 @@ from app.core.settings import Settings
 from app.engine.registry.model_memory import MemoryLimits
 from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.job import NewJob
-from app.jobs.submission import JobSubmission
+from app.jobs.submission.submission import JobSubmission
 from app.retention import DAY_SECONDS, Retention
 from app.storage.sample_file import SAMPLE_ID
 from app.storage.tables import EVENTS, METRICS, Status

@@ -217,6 +217,6 @@ def test_engine_takes_nothing_on_once_it_stops() -> None:
 
 
 def test_engine_and_workers_load_no_web_framework() -> None:
-    modules = "app.engine.engine, app.engine.warm_up, app.jobs.submission, app.stores, app.worker.child.main"
+    modules = "app.engine.engine, app.engine.warm_up, app.jobs.submission.submission, app.stores, app.worker.child.main"
     script = f"import sys, {modules}; print(sorted({{'fastapi', 'starlette', 'uvicorn'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.jobs.labelled_files import SMALL_BYTES, SMALL_STORY_BYTES, check_if_small
+from app.jobs.submission.labelled_files import SMALL_BYTES, SMALL_STORY_BYTES, check_if_small
 from app.storage.database import Database
 from app.storage.file_store import FileStore
 from models.data.labelled.config import LabelledFormat, QuestionFormat

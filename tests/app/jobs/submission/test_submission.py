@@ -13,7 +13,7 @@ from app.core.exceptions import TooExpensive
 from app.core.settings import Settings
 from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.job import NewJob
-from app.jobs.submission import JobSubmission
+from app.jobs.submission.submission import JobSubmission
 from app.schemas.jobs.requests import parse_job_request
 from app.stores import Stores
 
