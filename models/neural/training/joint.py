@@ -16,34 +16,15 @@ from typing import Any
 
 from torch import Tensor
 
-from models.data.bptt_batches import TokenIds
-from models.neural.config import RecurrentConfig
-from models.neural.training.config import TrainingConfig
 from models.neural.training.state_file import StateSaver, with_prefix
 from models.neural.training.trainer import Trainer
-from models.neural.training.world import World
 
 _SHARED = ("weights.", "best.", "average.")
 """Beginnings of the names of tensors that are the same in each process once the weights are averaged."""
 
 
 class JointTrainer(Trainer):
-    """Trainer of one process of several."""
-
-    def __init__(
-        self,
-        config: RecurrentConfig,
-        training_config: TrainingConfig,
-        tokens: TokenIds,
-        vocabulary_size: int,
-        text_starts: TokenIds | None,
-        world: World,
-    ) -> None:
-        """Initialize as `Trainer` does."""
-        super().__init__(config, training_config, tokens, vocabulary_size, text_starts, world)
-        self._averages_gradients = self.training_config.average_every == 1
-        if self._averages_gradients:
-            self.weights.average_gradients = world.average
+    """Trainer of one process of several, those of its `world`."""
 
     @property
     def is_averaged(self) -> bool:
@@ -55,7 +36,7 @@ class JointTrainer(Trainer):
     def advance(self) -> tuple[float, float]:
         """Make one step, and average the weights where it is time; see `Trainer.advance`."""
         losses = super().advance()
-        if self.is_averaged and not self._averages_gradients:
+        if self.is_averaged and self.training_config.average_every > 1:  # otherwise gradients are
             self.world.average(self.weights.averaged_tensors())
         return losses
 

@@ -96,7 +96,9 @@ class Trainer:
         self._hooks = dropout_hooks(training_config, vocabulary_size, self._random)
         sampled_words = training_config.sampled_words
         self._sampler = WordSampler(counts, sampled_words, self._random) if sampled_words else None
-        self.weights = TrainedWeights(self.network, training_config, self.steps)
+        averages_gradients = training_config.average_every == 1 and not world.is_alone
+        average = world.average if averages_gradients else None
+        self.weights = TrainedWeights(self.network, training_config, self.steps, average)
         self._streams = BpttStreams(tokens, training_config.batch_size, text_starts, rows)
         self._state = self.network.zero_state(rows.stop - rows.start)
 

@@ -27,13 +27,22 @@ from models.neural.training.state_file import optimizer_tensors, restore_optimiz
 class TrainedWeights:
     """Weights of a network, the optimizer that changes them, and copies of them."""
 
-    def __init__(self, network: nn.Module, config: OptimizationConfig, steps: int) -> None:
-        """Train the initialized `network` for a planned number of `steps`."""
+    def __init__(
+        self,
+        network: nn.Module,
+        config: OptimizationConfig,
+        steps: int,
+        average_gradients: Callable[[Sequence[Tensor]], None] | None = None,
+    ) -> None:
+        """Train the initialized `network` for a planned number of `steps`.
+
+        `average_gradients` replaces gradients by their means over the processes that train together, where there are
+        several.
+        """
         self.best: dict[str, Tensor] = {}
         """Weights of the best measurement; empty before the first."""
-        self.average_gradients: Callable[[Sequence[Tensor]], None] | None = None
-        """What replaces gradients by their means over the processes that train together, where there are several."""
         self._network, self._config, self._steps = network, config, steps
+        self._average_gradients = average_gradients
         self._optimizer = make_optimizer(config.optimiser, network, config.weight_decay, config.momentum)
         self._average = WeightAverage(network.state_dict(), config.averaging) if config.averaging else None
 
@@ -51,8 +60,8 @@ class TrainedWeights:
         config = self._config
         self._optimizer.zero_grad()
         mean_loss.backward()  # type: ignore[no-untyped-call]
-        if self.average_gradients:
-            self.average_gradients([p.grad for p in self._network.parameters() if p.grad is not None])
+        if self._average_gradients:
+            self._average_gradients([p.grad for p in self._network.parameters() if p.grad is not None])
         loss, norm = mean_loss.item(), clip_gradients(self._network.parameters(), config.clip)
         if not np.isfinite((loss, norm)).all():
             raise TrainingDiverged(step + 1, loss, norm, learning_rate=config.learning_rate, clip=config.clip)
