@@ -29,9 +29,9 @@ from models.checkpoint.load import load
 ORDER = 5
 HELD_OUT_TOKENS = 200_000
 TEXT_BYTES_PER_TOKEN = 5
-SCRATCH_BYTES_PER_TOKEN = 110
+SCRATCH_BYTES_PER_TOKEN = 90
 """Disk for counts of blocks, merged ones, and probabilities; what `lmplz` sorts in is less."""
-MODEL_BYTES_PER_TOKEN = 40
+MODEL_BYTES_PER_TOKEN = 20
 
 
 def disk_needed(tokens: int) -> int:

@@ -35,7 +35,7 @@ class RunMerger:
         self._records, self._begins, self._dtype, self._scratch = records, begins, dtype, scratch
         self._merged_rows = RowFile(1, dtype, scratch)
         self._next = list(begins[:-1])
-        room = scratch.room("as many blocks of text") // 2 // (_NUMBERS_PER_RECORD * dtype.itemsize)
+        room = scratch.room("the blocks of this text") // 2 // (_NUMBERS_PER_RECORD * dtype.itemsize)
         runs = len(self._next)
         piece = max(1, min(room, _MOST_BUFFERED_RECORDS) // runs)
         places, ends, keys, heap = np.zeros((4, runs), np.int64)
