@@ -10,7 +10,7 @@ from app.jobs.leases import LeaseStore
 from app.jobs.store import JobStore
 from app.storage.aliases import AliasStore
 from app.storage.database import Database, open_database
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from app.storage.findings import FINDINGS_FOLDER, FindingStore
 from app.storage.key_ring import KeyRing
 from app.storage.key_store import KeyStore

@@ -31,7 +31,7 @@ from typing import Any
 import click
 import httpx
 
-TEXT = Path("app/storage/emma.txt")
+TEXT = Path("app/storage/files/emma.txt")
 TEXT_BYTES = 2500
 LSTM = {"layers": 1, "hidden_size": 4, "embedding_size": 4, "batch_size": 4, "bptt": 8}
 TRAININGS: list[dict[str, Any]] = [

@@ -22,7 +22,7 @@ from sqlalchemy.schema import Table
 
 from app.core.settings import Settings
 from app.storage.database import Database
-from app.storage.file_bytes import relative_path
+from app.storage.files.file_bytes import relative_path
 from app.storage.migrations import migrate, missing_migrations
 from app.storage.tables import FILES, METADATA
 from models.checkpoint.repository import DELETED_CARD_FILE, list_checkpoints

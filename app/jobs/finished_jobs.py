@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 
 from app.storage.database import Database
-from app.storage.file_store import FILE_COLUMNS, LAST_USE, files_of
+from app.storage.files.file_uses import FILE_COLUMNS, LAST_USE, files_of
 from app.storage.tables import FILES, JOBS, OPEN_STATUSES
 
 

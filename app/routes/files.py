@@ -37,8 +37,8 @@ from app.schemas.files import (
     FilesQuery,
     UploadQuery,
 )
-from app.storage.file_store import FileStore, StoredFile
-from app.storage.upload import Upload
+from app.storage.files.file_store import FileStore, StoredFile
+from app.storage.files.upload import Upload
 from models.errors import InvalidInput, InvalidText
 from models.utils.file_kinds import ARRAY_MAGIC
 

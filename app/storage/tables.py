@@ -1,6 +1,6 @@
 """Tables of the database as SQLAlchemy describes them, and the statuses of a job.
 
-Queries are in `file_store`, `aliases`, `key_store`, `key_usage` and `app/jobs`; the steps that created the tables are
+Queries are in `files`, `aliases`, `key_store`, `key_usage` and `app/jobs`; the steps that created the tables are
 in `migrations`.
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.core.traces.tracing import Tracing
 from app.jobs.leases import LeaseStore
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from app.storage.replication.shared_models import SharedModels
 from app.worker.run_protocol import Launcher
 from app.worker.saved.workspaces import Workspaces

@@ -15,7 +15,7 @@ from app.core.exceptions import DiskFull, NotFound
 from app.core.traces.tracing import Phases
 from app.jobs.job import Job
 from app.jobs.leases import Lease
-from app.storage.file_store import ResultDigest
+from app.storage.files.file_store import ResultDigest
 from app.storage.tables import Status
 from app.worker.config import WorkerContext
 from app.worker.gathering import gather

@@ -27,7 +27,7 @@ import click
 
 from benchmarks.speed._timing import seconds
 
-TEXT = Path("app/storage/emma.txt")
+TEXT = Path("app/storage/files/emma.txt")
 STEPS = 64
 """Decode steps of one call."""
 Work = Callable[[], object]

@@ -20,14 +20,14 @@ from app.engine.registry.model_registry import ModelRegistry
 from app.jobs.job import NewJob
 from app.jobs.submission.submission import JobSubmission
 from app.retention import DAY_SECONDS, Retention
-from app.storage.sample_file import SAMPLE_ID
+from app.storage.files.sample_file import SAMPLE_ID
 from app.storage.tables import EVENTS, METRICS, Status
 from app.stores import Stores
 from app.worker.saved.workspaces import Workspaces
 from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
 from models.errors import CheckpointNotFound, InvalidInput
-from tests.app.storage.test_file_store import put, stored
+from tests.app.storage.files.test_file_store import put, stored
 from tests.helpers.serving import get, ngram, post, publish, publish_mixture, serving, wait_for
 
 ALL = {"keep_unused_files_days": 10, "keep_finished_jobs_days": 10, "keep_versions": 1}

@@ -9,7 +9,7 @@
 | ARPA text, compressed or not; header of a KenLM binary | `models.ngram.formats` | uploads, files |
 | labelled files: csv, tsv, JSON lines, CoNLL, SQuAD, ... | `models.data.labelled` | uploads, files |
 | word vectors, arrays of NumPy; plain text in any encoding | `models.data` | uploads, files |
-| uploads, compressed or not, forms | `app.storage.upload`, `app.http` | requests |
+| uploads, compressed or not, forms | `app.storage.files.upload`, `app.http` | requests |
 | JSON bodies, jobs, records, names, content types | `app.http`, `app.schemas` | requests |
 | saved training states, remembered hashes | `models.neural.training`, `models.checkpoint` | data folder |
 | recipes, API keys, archives of a service | `app.schemas`, `app.storage`, `app.cli.archive` | operators |

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.storage.upload import Upload
+from app.storage.files.upload import Upload
 from models.data.corpus import Corpus
 from models.data.labelled.config import LabelledFormat, QuestionFormat, TaggedFormat
 from models.data.labelled.nbest import read_nbest
@@ -188,5 +188,5 @@ PARSERS = [
     ),
     Parser("records", "models.selection", "upload, file", "json", _record_samples, _read_records, "input.jsonl"),
     Parser("plain text", "models.data.line_reader", "upload, file", "bytes", _text_samples, _read_text),
-    Parser("upload", "app.storage.upload", "request", "bytes", _upload_samples, _read_upload),
+    Parser("upload", "app.storage.files.upload", "request", "bytes", _upload_samples, _read_upload),
 ]

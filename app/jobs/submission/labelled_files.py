@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.schemas.tasks.job_requests import TaskJob
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from models.data.labelled.nbest import read_nbest
 from models.errors import InvalidInput, InvalidText
 from models.recipes.task_examples import read_examples

@@ -29,7 +29,7 @@ from app.schemas.jobs.requests import CompositionJob
 from app.schemas.jobs.training_jobs import NgramJob, TrainingRequest
 from app.schemas.tasks.job_kinds import TaskRequest
 from app.schemas.tasks.job_requests import NetworkJob, TaskJob
-from app.storage.file_store import StoredFile
+from app.storage.files.file_store import StoredFile
 from models.checkpoint.counts_file import COUNTS_FILE
 from models.checkpoint.load import shared_tokenizer
 from models.composite.config import MixtureConfig

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from app.engine.registry.snapshot import ServedModel
 from app.schemas.jobs.selection_jobs import RecordsJob
-from app.storage.file_store import StoredFile
+from app.storage.files.file_store import StoredFile
 from models.errors import InvalidInput
 from models.selection.build_measure import build_measure
 from models.selection.config import SelectionConfig

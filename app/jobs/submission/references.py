@@ -10,7 +10,7 @@ from app.engine.registry.model_registry import ModelRegistry
 from app.engine.registry.snapshot import ServedModel
 from app.jobs.estimates.resources import ResourceLimits
 from app.storage.aliases import AliasStore
-from app.storage.file_store import FileStore, StoredFile
+from app.storage.files.file_store import FileStore, StoredFile
 from models.errors import CheckpointNotFound, InvalidInput, UnsupportedByModel
 
 

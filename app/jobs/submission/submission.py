@@ -19,7 +19,7 @@ from app.jobs.submission.references import References
 from app.jobs.submission.text_encodings import find_encoding
 from app.schemas.jobs.requests import JobRequest
 from app.storage.aliases import AliasStore
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from models.checkpoint.repository import was_deleted
 from models.errors import InvalidInput
 

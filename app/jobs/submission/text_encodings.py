@@ -6,7 +6,7 @@ from app.core.exceptions import NotFound
 from app.schemas.jobs.import_job import ImportJob
 from app.schemas.jobs.requests import JobRequest
 from app.schemas.jobs.selection_jobs import RecordsJob
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from models.data.encoding_names import UTF_8, check_encoding
 from models.errors import InvalidInput
 

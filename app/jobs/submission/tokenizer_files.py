@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from models.errors import InvalidInput
 from models.tokenization.config import TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer

@@ -18,7 +18,7 @@ from app.jobs import outlook
 from app.jobs.job import Job
 from app.jobs.outlook import seconds_left, waiting_reason
 from app.schemas.jobs.answers import JobAnswer
-from app.storage.sample_file import SAMPLE_ID
+from app.storage.files.sample_file import SAMPLE_ID
 from app.storage.tables import Status
 from app.worker import processor_share
 from tests.helpers.fleet import children, is_fork_server

@@ -15,7 +15,7 @@ import pytest
 from app.http.multipart_upload import MultipartUpload
 from app.routes.files import FORM_FIELDS, write_upload
 from app.schemas.files import FileAnswer, FileList
-from app.storage.upload import Upload
+from app.storage.files.upload import Upload
 from models.errors import InvalidInput
 from tests.helpers.serving import Server, serving, wait_for
 
@@ -148,7 +148,7 @@ def test_upload_reports_a_full_disk(client: httpx.Client, own: Server, monkeypat
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("app.storage.upload.os.fsync", full)
+    monkeypatch.setattr("app.storage.files.upload.os.fsync", full)
     answer = client.post("/v1/files", files={"file": ("a", TEXT)})
     assert error(answer) == (507, "disk_full", None)
     assert left_over(own) == []

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.storage.database import sqlite_url
-from app.storage.sample_file import SAMPLE_ID
+from app.storage.files.sample_file import SAMPLE_ID
 from tests.helpers.jobs import LSTM, PACE, ask, left_over, over, upload, working
 from tests.helpers.serving import Server, serving, wait_for
 from tests.helpers.texts import some_text

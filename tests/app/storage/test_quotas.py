@@ -11,7 +11,7 @@ from app.core.exceptions import QuotaReached
 from app.jobs.job import NewJob
 from app.jobs.store import JobStore
 from app.storage.database import Database
-from app.storage.file_store import FileStore, StoredFile
+from app.storage.files.file_store import FileStore, StoredFile
 
 NEW = NewJob("ngram", {"kind": "ngram"}, {}, name="model")
 

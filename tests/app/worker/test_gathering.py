@@ -13,7 +13,7 @@ from app.jobs.job import Job, NewJob
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import JobStore
 from app.storage.database import Database
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from app.storage.replication.object_store import ObjectStore
 from app.storage.replication.shared_models import SharedModels
 from app.worker import gathering, run_monitor

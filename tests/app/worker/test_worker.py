@@ -17,7 +17,7 @@ from app.jobs.job import Job, NewJob
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import JobStore
 from app.storage.database import Database
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from app.storage.published_models import publish
 from app.storage.tables import Status
 from app.worker.config import WorkerConfig, WorkerContext

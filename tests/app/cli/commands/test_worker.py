@@ -5,8 +5,8 @@ from pathlib import Path
 
 from app.cli.commands.worker import follow_store
 from app.core.settings import Settings
+from app.storage.files.sample_file import SAMPLE_ID
 from app.storage.replication.object_store import ObjectStore
-from app.storage.sample_file import SAMPLE_ID
 from app.stores import Stores
 from tests.helpers.serving import ngram, publish, wait_for
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.jobs.submission.labelled_files import SMALL_BYTES, SMALL_STORY_BYTES, check_if_small
 from app.storage.database import Database
-from app.storage.file_store import FileStore
+from app.storage.files.file_store import FileStore
 from models.data.labelled.config import LabelledFormat, QuestionFormat
 from models.errors import InvalidInput
 from models.recipes.task_kinds import FileFormat

@@ -13,10 +13,10 @@ import pytest
 from app.core.exceptions import NotFound, StoreUnavailable
 from app.jobs.estimates import text_sample
 from app.storage.database import Database
-from app.storage.file_store import FILES_LOCK, FileStore, ResultDigest
+from app.storage.files.file_store import FILES_LOCK, FileStore, ResultDigest
 from app.storage.replication.objects import Objects
 from app.storage.replication.shared_files import SharedFiles
-from tests.app.storage.test_file_store import TEXT, claim, put, stored
+from tests.app.storage.files.test_file_store import TEXT, claim, put, stored
 from tests.helpers.serving import post, serving
 
 

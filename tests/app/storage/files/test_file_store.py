@@ -15,10 +15,10 @@ from app.core.exceptions import Conflict, FileInUse, LeaseLost, NotFound
 from app.jobs.job import NewJob
 from app.jobs.leases import Lease, LeaseStore
 from app.jobs.store import JobStore
-from app.storage import file_store
 from app.storage.database import Database
-from app.storage.file_store import RESULT_PURPOSE, FileStore, ResultDigest, StoredFile
-from app.storage.sample_file import SAMPLE_ID, SAMPLE_TEXT
+from app.storage.files import file_store
+from app.storage.files.file_store import RESULT_PURPOSE, FileStore, ResultDigest, StoredFile
+from app.storage.files.sample_file import SAMPLE_ID, SAMPLE_TEXT
 from models.errors import InvalidText
 
 TEXT = b"a b c\n"
@@ -218,7 +218,7 @@ def test_add_sample_replaces_that_of_another_version(
 ) -> None:
     (tmp_path / "emma.txt").write_bytes(TEXT)
     with monkeypatch.context() as earlier:
-        earlier.setattr("app.storage.file_store.SAMPLE_TEXT", tmp_path / "emma.txt")
+        earlier.setattr("app.storage.files.file_store.SAMPLE_TEXT", tmp_path / "emma.txt")
         files.add_sample()
         assert files.path(SAMPLE_ID).read_bytes() == TEXT
     files.add_sample()

@@ -14,25 +14,22 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from app.core.api_keys import ApiKey
-from app.core.exceptions import Conflict, FileInUse, LeaseLost, NotFound, QuotaReached
+from app.core.exceptions import Conflict, FileInUse, NotFound, QuotaReached
 from app.storage.database import Database, Epoch, fetch_page
-from app.storage.file_bytes import FileBytes, bring
+from app.storage.files.file_bytes import FileBytes, bring
+from app.storage.files.file_uses import FILE_COLUMNS, LAST_USE, files_of, find_user, needs_files, owner_of_job
+from app.storage.files.sample_file import SAMPLE_ID, SAMPLE_PURPOSE, SAMPLE_TEXT
+from app.storage.files.upload import Upload, raising_disk_full
 from app.storage.quotas import check_storage_quota
 from app.storage.replication.shared_files import SharedFiles
-from app.storage.sample_file import SAMPLE_ID, SAMPLE_PURPOSE, SAMPLE_TEXT
-from app.storage.tables import FILES, JOBS, LEASED_STATUSES, OPEN_STATUSES
-from app.storage.upload import Upload, raising_disk_full
+from app.storage.tables import FILES
 
 FILES_LOCK = "nextword:files"
 RESULT_PURPOSE = "result"
 """Purpose of files that jobs have made."""
-LAST_USE = func.coalesce(FILES.c.used_at, FILES.c.created_at)
-"""Newest upload of a file, or the end of the newest job that needed it and is deleted."""
-FILE_COLUMNS = (JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files)
-"""Columns of a job that name its files, as `files_of` reads them."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ class FileStore:
                 self._bytes.share(digest.sha256, incoming)
             text = {"text_bytes": digest.content_bytes if digest.content_bytes != digest.bytes else None}
             with self.database.write(FILES_LOCK) as connection:
-                owner = _owner_of_job(connection, job_id, lease)
+                owner = owner_of_job(connection, job_id, lease)
                 stored = self._store(connection, incoming, names, {"bytes": digest.bytes, "api_key": owner}, text)
         self._share_again(digest.sha256)
         return stored
@@ -230,7 +227,7 @@ class FileStore:
                 raise self._not_found(file_id)
             if unused_since is not None and row.last_use >= unused_since:
                 raise FileInUse(f"file {file_id!r} was used meanwhile")
-            if job_id := _find_user(connection, file_id, unused_since):
+            if job_id := find_user(connection, file_id, unused_since):
                 raise FileInUse(f"file {file_id!r} is needed by job {job_id!r}, which is not finished")
             connection.execute(delete(FILES).where(FILES.c.id == file_id))
         self._remove_unreferenced(row.sha256)
@@ -240,7 +237,7 @@ class FileStore:
         old = select(FILES.c.id).where(before > LAST_USE, FILES.c.id != SAMPLE_ID).order_by(FILES.c.number)
         with self.database.read() as connection:
             ids = connection.execute(old).scalars().all()
-            jobs = connection.execute(select(*FILE_COLUMNS).where(_needs_files(before))).all() if ids else []
+            jobs = connection.execute(select(*FILE_COLUMNS).where(needs_files(before))).all() if ids else []
         used = {file_id for job in jobs for file_id in files_of(job)}
         return [file_id for file_id in ids if file_id not in used]
 
@@ -297,39 +294,6 @@ def _is_named(names: dict[str, Any]) -> ColumnElement[bool]:
 def _is_referenced(connection: Connection, sha256: str) -> bool:
     """Return whether a file has some bytes."""
     return connection.execute(select(FILES.c.id).where(FILES.c.sha256 == sha256).limit(1)).one_or_none() is not None
-
-
-def _owner_of_job(connection: Connection, job_id: str, lease: int) -> str | None:
-    """Return the name of a job's API key, if any; nobody else can claim it until the end of the transaction.
-
-    Raises LeaseLost.
-    """
-    held = (JOBS.c.id == job_id) & (JOBS.c.lease == lease) & JOBS.c.status.in_(LEASED_STATUSES)
-    job = connection.execute(select(JOBS.c.api_key).where(held).with_for_update()).one_or_none()
-    if job is None:
-        raise LeaseLost(f"job {job_id} is no longer held under lease {lease}")
-    owner: str | None = job.api_key
-    return owner
-
-
-def _find_user(connection: Connection, file_id: str, since: float | None) -> str | None:
-    """Return the id of a job that needs a file: unfinished or, given a time, finished since then."""
-    more = cast(JOBS.c.more_files, Text).contains(f'"{file_id}"', autoescape=True)
-    needed = or_(JOBS.c.training_file == file_id, JOBS.c.validation_file == file_id, more)
-    user: str | None = connection.execute(select(JOBS.c.id).where(needed, _needs_files(since)).limit(1)).scalar()
-    return user
-
-
-def files_of(job: Row[*tuple[Any, ...]]) -> list[str]:
-    """Return the ids of the files of a job, of a row that has `FILE_COLUMNS`."""
-    files = (job.training_file, job.validation_file, *(job.more_files or {}).values())
-    return [file_id for file_id in files if file_id]
-
-
-def _needs_files(since: float | None) -> ColumnElement[bool]:
-    """Return the condition for jobs that are not finished or, given a time, were not before it."""
-    is_open = JOBS.c.status.in_(OPEN_STATUSES)
-    return is_open if since is None else or_(is_open, JOBS.c.finished_at >= since)
 
 
 _COLUMNS = tuple(FILES.c[field.name] for field in fields(StoredFile))

@@ -19,7 +19,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.core.exceptions import DiskFull, FileTooLarge
-from app.storage.upload import Upload
+from app.storage.files.upload import Upload
 from models.data.text_encoding import guess_utf_16
 from models.errors import InvalidInput, InvalidText
 from models.utils.compression import compression_of

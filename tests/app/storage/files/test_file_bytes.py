@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.core.exceptions import DiskFull, StoreUnavailable
-from app.storage.file_bytes import FileBytes, bring
+from app.storage.files.file_bytes import FileBytes, bring
 
 SHA256 = "ab" * 32
 

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.core.exceptions import StoreUnavailable
+from app.storage.files.upload import raising_disk_full
 from app.storage.replication.shared_files import SharedFiles
-from app.storage.upload import raising_disk_full
 from models.utils.files import fsync_path, rename_durably, write_atomically
 
 logger = logging.getLogger(__name__)
