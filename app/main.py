@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -62,6 +63,7 @@ from models.checkpoint.families import FAMILIES_BY_PRECISION
 from models.checkpoint.hash_cache import VerifiedHashes
 from models.checkpoint.load import Checkpoint, load
 from models.checkpoint.private_copies import PrivateCopies
+from models.tokenization.tokenizer import Tokenizer
 
 SWEEP_SECONDS = 60.0
 """Pause between two looks for what is to be deleted: copies of files, and what the settings keep no longer."""
@@ -104,12 +106,15 @@ def create_app(settings: Settings) -> FastAPI:
     verified_hashes = VerifiedHashes(settings.verified_hashes)
     copies = PrivateCopies(settings.data / "weights", verified_hashes)
     verifier = verified_hashes if settings.map_in_place else copies
+    tokenizers = WeakValueDictionary[str, Tokenizer]()  # shared by models with equal files
     app.state.settings = settings
     app.state.tracing = open_tracing(settings.otlp_endpoint, "nextword")
 
     def load_model(path: Path) -> Checkpoint:
         find_loaded = registry.loaded_checkpoint
-        checkpoint = load(path, verified_hashes=verifier, families=families, find_loaded=find_loaded)
+        checkpoint = load(
+            path, verified_hashes=verifier, families=families, find_loaded=find_loaded, tokenizers=tokenizers
+        )
         return warm_up(checkpoint)
 
     limits = MemoryLimits(

@@ -6,7 +6,7 @@ that several processes share one copy of them. `PrivateCopies` map them from fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -109,6 +109,7 @@ def load(
     library: Path | None = None,
     find_loaded: FindLoaded = lambda _: None,
     tokenizer: Tokenizer | None = None,
+    tokenizers: MutableMapping[str, Tokenizer] | None = None,
 ) -> Checkpoint:
     """Load the checkpoint in the directory `path`.
 
@@ -123,6 +124,8 @@ def load(
         library: Root under which a composite's members lie; by default the root of the checkpoint itself.
         find_loaded: Looks up members that are in memory already, by name@version.
         tokenizer: The tokenizer of the checkpoint where it is in memory already; its file is not read.
+        tokenizers: Tokenizers in memory by the hashes of their files, which models with equal files share; those that
+            are read and verified join them.
 
     Raises CheckpointDamaged, naming file or member, when anything is missing, altered, foreign or of a newer program.
     """
@@ -136,6 +139,7 @@ def load(
             families=families,
             library=library,
             find_loaded=find_loaded,
+            tokenizers=tokenizers,
         )
         paths = {member.model: find_member(library, member) for member in card.members}
         members = {name: find_loaded(name) or load_member(member_path) for name, member_path in paths.items()}
@@ -143,7 +147,9 @@ def load(
     hashes = (verified_hashes or VerifiedHashes()) if verify else None
     weights = _weights_file(_family(path, card, families))
     sources = {name: _verified_file(path, name, card, hashes) for name in (TOKENIZER_FILE, weights)}
-    tokenizer = _tokenizer(sources[TOKENIZER_FILE], path, card, tokenizer)
+    tokenizers, digest = tokenizers if tokenizers is not None and verify else {}, card.files[TOKENIZER_FILE].sha256
+    tokenizer = _tokenizer(sources[TOKENIZER_FILE], path, card, tokenizer or tokenizers.get(digest))
+    tokenizers[digest] = tokenizer
     model = _model(sources[weights], path, card, families)
     if isinstance(model, NgramModel) and COUNTS_FILE in card.files and (path / COUNTS_FILE).exists():
         model.attach_counts(partial(_counts, path, card, hashes))

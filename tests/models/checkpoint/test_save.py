@@ -252,6 +252,14 @@ def test_load_refuses_a_tokenizer_of_another_size_with_the_right_hash(entry):
         reopen(entry)
 
 
+def test_load_shares_the_tokenizers_of_equal_files_that_were_verified(tmp_path):
+    tokenizers: dict[str, Tokenizer] = {}
+    first, second = (reopen(publish(tmp_path, name), tokenizers=tokenizers) for name in ("toy", "other"))
+    assert first.tokenizer is second.tokenizer is tokenizers[first.card.files["tokenizer.json"].sha256]
+    unverified = reopen(publish(tmp_path, "third"), tokenizers=tokenizers, verify=False)
+    assert unverified.tokenizer is not first.tokenizer
+
+
 def test_load_without_verification_still_finds_a_wrong_size(entry):
     alter_a_byte(entry.path / "weights.safetensors")
     reopen(entry, verify=False)
