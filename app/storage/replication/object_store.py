@@ -158,7 +158,8 @@ class ObjectStore:
     def _claim(self, model: str) -> tuple[str, str]:
         """Return the hash of the card, and the job, of whoever claimed a version; empty texts for what is not known."""
         with suppress(CheckpointNotFound):
-            sha256, _, job_id = self._objects.content(_path(model, CLAIM_FILE)).decode().partition(" ")
+            claim = self._objects.content(_path(model, CLAIM_FILE)).decode("ascii", "replace")
+            sha256, _, job_id = claim.partition(" ")
             return sha256, job_id
         return "", ""
 

@@ -159,6 +159,10 @@ def test_card_that_was_altered_is_refused(store: ObjectStore, folder: Path, tmp_
     store._objects.put("words/1/card.json", tmp_path / "card")
     with pytest.raises(CheckpointDamaged, match="was altered"):
         fetch_model(store, tmp_path / "here", "words@1")
+    (tmp_path / "claim").write_bytes(b"\xff\x00")
+    store._objects.put("words/1/claim", tmp_path / "claim")
+    with pytest.raises(CheckpointDamaged, match="was altered"):
+        fetch_model(store, tmp_path / "here", "words@1")
     store._objects.delete("words/1/claim")  # as of a model that was copied into the store by other means
     store._objects.put("words/1/card.json", folder / CARD_FILE)
     store._objects.put("words/1/weights.safetensors", folder / "tokenizer.json")
