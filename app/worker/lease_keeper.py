@@ -1,4 +1,4 @@
-"""Keeping of a lease while an attempt waits for other machines or a store: `LeaseKeeper`, `keep_trying`."""
+"""Keeping of a lease while an attempt waits for others: `LeaseKeeper`, `keep_trying`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What requests for jobs refer to: `References`."""
+"""Files and models that requests for jobs refer to: `References`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploaded files: `file_store` knows them by name, `file_bytes` keeps their bytes by hash, `upload` receives them.
+"""Uploaded files: begin with `file_store`.
 
-`file_uses` says which jobs need a file. `sample_file` is the one that every service has.
+An `upload` receives a file, and `file_bytes` keeps its bytes by their hash, which several may have. `file_uses` says which jobs need a file. `sample_file` is the one that every service has.
 """

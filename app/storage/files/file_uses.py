@@ -16,9 +16,9 @@ FILE_COLUMNS = (JOBS.c.training_file, JOBS.c.validation_file, JOBS.c.more_files)
 
 
 def owner_of_job(connection: Connection, job_id: str, lease: int) -> str | None:
-    """Return the name of a job's API key, if any; nobody else can claim it until the end of the transaction.
+    """Return the name of a job's API key, if any. Raises LeaseLost.
 
-    Raises LeaseLost.
+    Nobody else can claim the job until the end of the transaction.
     """
     held = (JOBS.c.id == job_id) & (JOBS.c.lease == lease) & JOBS.c.status.in_(LEASED_STATUSES)
     job = connection.execute(select(JOBS.c.api_key).where(held).with_for_update()).one_or_none()

@@ -122,11 +122,13 @@ class ObjectStore:
         return self.last_card(model)
 
     def remove_broken(self, age: timedelta = BROKEN_AGE) -> None:
-        """Give up versions whose publishing broke off, and wrote nothing for so long, and remove what it wrote."""
+        """Give up versions that were claimed, and then nothing was written for so long.
+
+        What was put there for them is removed; what nobody claimed may be somebody else's and stays.
+        """
         before = datetime.now(UTC) - age
         for model, objects in self._versions():
-            is_over = _is_published(objects) or DELETED_CARD_FILE in objects or objects.keys() == {CARD_FILE}
-            if not is_over and max(found.changed_at for found in objects.values()) < before:
+            if _is_broken(objects) and max(found.changed_at for found in objects.values()) < before:
                 self._give_up(model)
 
     def _give_up(self, model: str) -> bytes:
@@ -134,9 +136,9 @@ class ObjectStore:
         self._create(model, CARD_FILE, NO_CARD)
         if card := self.last_card(model):
             return card
-        for found in self._objects.list(_folder(model)):
-            if found.name != CARD_FILE:
-                self._objects.delete(found.path)
+        leftovers = [found for found in self._objects.list(_folder(model)) if found.name != CARD_FILE]
+        for found in sorted(leftovers, key=lambda found: found.name == CLAIM_FILE):  # which tells of the others, last
+            self._objects.delete(found.path)
         return NO_CARD
 
     def delete(self, model: str) -> None:
@@ -156,7 +158,7 @@ class ObjectStore:
                 yield f"{name}@{version}", {found.name: found for found in objects if found.path.count("/") == 2}
 
     def _claim(self, model: str) -> tuple[str, str]:
-        """Return the hash of the card, and the job, of whoever claimed a version; empty texts for what is not known."""
+        """Return the hash of the card and the job of whoever claimed a version; empty texts where not known."""
         with suppress(CheckpointNotFound):
             claim = self._objects.content(_path(model, CLAIM_FILE)).decode("ascii", "replace")
             sha256, _, job_id = claim.partition(" ")
@@ -170,6 +172,12 @@ class ObjectStore:
 
 def _is_published(objects: dict[str, ListedObject]) -> bool:
     return CARD_FILE in objects and objects[CARD_FILE].size > 0
+
+
+def _is_broken(objects: dict[str, ListedObject]) -> bool:
+    """Return whether a version was begun by a claim, or given up, and has more than its empty card."""
+    is_over = _is_published(objects) or DELETED_CARD_FILE in objects or objects.keys() == {CARD_FILE}
+    return not is_over and not objects.keys().isdisjoint((CLAIM_FILE, CARD_FILE))
 
 
 def _folder(model: str) -> str:

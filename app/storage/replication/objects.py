@@ -39,7 +39,7 @@ class ListedObject(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its path's last part."""
+        """Last part of the path."""
         return self.path.rpartition("/")[2]
 
 

@@ -62,7 +62,7 @@ class SharedModels:
         self._store.push(folder, model)
 
     def _of_job(self, job_id: str, model: str, content: bytes) -> Card | None:
-        """Return a card if it is that of the job's model; whatever model it is, it is fetched as far as it can be."""
+        """Return a card if it is that of the job's model; the model is fetched, whoever made it."""
         if content == NO_CARD:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Work of the jobs that measure models and make none: evaluation, calibration of thresholds, tuning of weights."""
+"""Work of the jobs that make no model: evaluation, calibration of thresholds, tuning of weights."""
 
 from __future__ import annotations
 

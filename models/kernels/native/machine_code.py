@@ -106,7 +106,7 @@ def _libm() -> ctypes.CDLL:
 
 
 def record_symbol(dtype: np.dtype[Any]) -> str:
-    """Return the name of a type of records of numbers: names, formats and offsets of its fields, and its size."""
+    """Return the symbol of a type of records of numbers, which tells all of its fields and its size."""
     places = [(name, kind.str, offset) for name, (kind, offset, *_) in (dtype.fields or {}).items()]
     names, formats, offsets = map(list, zip(*places, strict=True))
     return _RECORD_SYMBOL + json.dumps(

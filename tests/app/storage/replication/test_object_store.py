@@ -145,11 +145,15 @@ def test_remove_broken_takes_away_what_was_begun_long_ago(store: ObjectStore, fo
     states = store.states()
     store.remove_broken()
     assert len(list(store._objects.list("words/2"))) == 2  # it may still go on
+    store._objects.create("data/2024/table.csv", b"somebody else's")
     store.remove_broken(timedelta(days=-1))
+    assert store._objects.content("data/2024/table.csv")
     assert [(found.path, found.size) for found in store._objects.list("words/2")] == [("words/2/card.json", 0)]
     assert store.states() == states
     with pytest.raises(CheckpointExists):
-        store.push(folder, "words@2")
+        store.push(folder, "words@2")  # which leaves a claim
+    store.remove_broken(timedelta(days=-1))
+    assert [found.path for found in store._objects.list("words/2")] == ["words/2/card.json"]
 
 
 def test_card_that_was_altered_is_refused(store: ObjectStore, folder: Path, tmp_path: Path) -> None:
