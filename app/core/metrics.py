@@ -140,9 +140,10 @@ class Metrics:
 
     def _child(self, metric: Any, *labels: str) -> Any:
         """Return the metric with these labels, from a cache: the library's look-up takes much longer."""
-        if (metric, labels) not in self._children:
-            self._children[metric, labels] = metric.labels(*labels)
-        return self._children[metric, labels]
+        child = self._children.get((metric, labels))
+        if child is None:
+            child = self._children[metric, labels] = metric.labels(*labels)
+        return child
 
     def add_gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Add a number of this process, which is read whenever the metrics are rendered."""

@@ -67,8 +67,9 @@ def is_streamed(scope: Scope) -> bool:
     """Return whether a body is read in pieces that memory does not hold: text, records, files."""
     if scope["path"] == FILES_PATH:
         return True
-    is_type_streamed = strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
-    return is_type_streamed and _STREAMED_PATH.fullmatch(scope["path"]) is not None
+    if _STREAMED_PATH.fullmatch(scope["path"]) is None:
+        return False
+    return strip_parameters(get_header(scope, b"content-type")) in STREAMED_TYPES
 
 
 def unsupported_media_type(headers: Headers, *accepted: str) -> HTTPException:

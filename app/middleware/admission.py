@@ -81,10 +81,11 @@ class AdmissionMiddleware:
             self._metrics.count_request(route_label(scope), outcome, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, receive: Receive, send: _GuardedSend) -> None:
-        seconds, announced = self._time_limit(scope), self._announced_bytes(scope)
+        model = model_in_path(scope)
+        seconds, announced = self._time_limit(scope, model), self._announced_bytes(scope)
         deadline = self._in_flight.admit(seconds, announced, is_short_read(scope))
         try:  # a context manager would take a microsecond, of some fifteen that all middleware takes
-            self._check_queue(scope)
+            self._check_queue(model)
             scope["state"]["deadline"] = deadline
             serving = self.app(scope, receive, send).__await__()
             try:
@@ -96,16 +97,16 @@ class AdmissionMiddleware:
         finally:
             self._in_flight.release(deadline)
 
-    def _check_queue(self, scope: Scope) -> None:
-        """Raise Overloaded where there is no room for even the smallest request."""
-        if (model := model_in_path(scope)) and (queue := self._find_queue(model)):
+    def _check_queue(self, model: str) -> None:
+        """Raise Overloaded where there is no room for even the smallest request to a model, if any."""
+        if model and (queue := self._find_queue(model)):
             queue.check_room()
 
-    def _time_limit(self, scope: Scope) -> float:
-        """Return how many seconds the request may take. Raises InvalidInput."""
+    def _time_limit(self, scope: Scope, model: str) -> float:
+        """Return how many seconds the request, to a model if any, may take. Raises InvalidInput."""
         value = next((value for key, value in scope["headers"] if key == TIMEOUT_HEADER), None)
         if value is None:
-            return self._settings.request_seconds if is_model_work(scope) else math.inf
+            return self._settings.request_seconds if model or is_model_work(scope) else math.inf
         longest = int(1e3 * self._settings.max_request_seconds)
         if not (value.isdigit() and len(value) < 20 and 1 <= int(value) <= longest):
             raise InvalidInput(TIMEOUT_HEADER.decode(), f"must be a whole number of milliseconds from 1 to {longest}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from models.checkpoint.card import CARD_FILE
@@ -27,7 +28,7 @@ class CheckpointRef:
     """None for a directory outside the layout `<name>/<version>/`."""
     path: Path
 
-    @property
+    @cached_property
     def id(self) -> str:
         """`name@version`, as requests and answers write it."""
         return self.name if self.version is None else f"{self.name}@{self.version}"
