@@ -5,8 +5,8 @@ batch begins as soon as the one before has ended, with whatever has come meanwhi
 asked and a lone request is computed at once.
 
 A batch by way of another thread costs as much as a sentence, since the two threads compete for the GIL. So batches that
-are known to be short are computed in the event loop's thread: 404 us of a core a sentence instead of 501 for
-`python -m benchmarks.service.classify` with 16 clients and one busy process.
+are known to be short are computed in the event loop's thread: 252 us of a core a sentence instead of 282, with 16
+clients (`benchmarks.service.tricks`).
 """
 
 from __future__ import annotations

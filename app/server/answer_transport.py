@@ -2,7 +2,7 @@
 
 uvicorn writes them one after the other, mostly in two packets. A server that is killed between the two leaves a head
 without its body, and then a load balancer can no longer ask another server: it has passed the head on. One write is
-cheaper, too.
+cheaper, too: a tenth of the processor time of a `next` with one client (`benchmarks.service.tricks`).
 """
 
 from __future__ import annotations

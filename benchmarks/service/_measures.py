@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.service._load import load
 from benchmarks.service._offer import offer
 from benchmarks.service._servers import cpu_seconds
-from benchmarks.service.interference import ask, stream, words
+from benchmarks.service.interference import ask as post_and_read
+from benchmarks.service.interference import stream, words
 from benchmarks.service.litserve import NAME, bodies, publish
 
 TOKENS = 32
@@ -40,8 +41,8 @@ Figures: TypeAlias = dict[str, float]
 Measure: TypeAlias = Callable[[Popen[bytes], float], Figures]
 """Puts a load on a server for so many seconds."""
 NGRAM, CLASSIFIER = "gutenberg-kn", "sentiment"
-QUESTIONS = {"next": {"context": "it was the best of"}, "classify": {"text": "it was the best of all films"}}
-"""Bodies by route."""
+NEXT, CLASSIFY = f"{NGRAM}/next", f"{CLASSIFIER}/classify"
+CONTEXT, SENTENCE = "it was the best of", "it was the best of all films"
 GENERATE = f"/v1/models/{NAME}/generate"
 
 
@@ -86,11 +87,11 @@ async def _stream_for(port: int, clients: int, seconds: float) -> list[list[floa
     return times
 
 
-def ask_one(model: str, route: str, clients: int, server: Popen[bytes], seconds: float) -> Figures:
-    """Ask a model the same short question again and again."""
+def ask(path: str, body: dict[str, Any], clients: int, server: Popen[bytes], seconds: float) -> Figures:
+    """Ask the same again and again."""
     before = cpu_seconds(server)
-    body = json.dumps(QUESTIONS[route]).encode()
-    measured = load(_port(server), f"/v1/models/{model}/{route}", repeat(body), clients, seconds)
+    content = json.dumps(body).encode()
+    measured = load(_port(server), f"/v1/models/{path}", repeat(content), clients, seconds)
     cpu = cpu_seconds(server) - before
     return {
         "requests/s": measured.rate(1),
@@ -106,7 +107,7 @@ def next_beside(work: Callable[[int], Coroutine[Any, Any, None]], server: Popen[
     process.start()
     time.sleep(SETTLING_SECONDS)
     try:
-        figures = ask_one(NGRAM, "next", 4, server, seconds)
+        figures = ask(NEXT, {"context": CONTEXT}, 4, server, seconds)
     finally:
         process.terminate()
         process.join()
@@ -124,7 +125,7 @@ async def _work_of_lstm(port: int) -> None:
 
 async def _score_forever(port: int) -> None:
     while True:
-        await ask(port, "perplexity", text=words(20_000), unit="document")
+        await post_and_read(port, "perplexity", text=words(20_000), unit="document")
 
 
 async def _work_of_ngrams(port: int) -> None:
@@ -157,8 +158,9 @@ MEASURES: Mapping[str, Measure] = {
     **{f"generate, {clients} clients": partial(generate, NAME, clients) for clients in (1, 16, FULL_BATCH)},
     "n-gram texts, 16 clients": partial(generate, NGRAM, 16),
     **{f"streams, {clients} clients": partial(streams, clients) for clients in (16, FULL_BATCH)},
-    **{f"next, {clients} clients": partial(ask_one, NGRAM, "next", clients) for clients in (1, 16)},
-    "classify, 16 clients": partial(ask_one, CLASSIFIER, "classify", 16),
+    **{f"next, {clients} clients": partial(ask, NEXT, {"context": CONTEXT}, clients) for clients in (1, 16)},
+    "next, 400 contexts": partial(ask, NEXT, {"context": [CONTEXT] * 400}, 4),
+    **{f"classify, {clients} clients": partial(ask, CLASSIFY, {"text": SENTENCE}, clients) for clients in (1, 16)},
     "next beside an LSTM": partial(next_beside, _work_of_lstm),
     "next beside n-grams": partial(next_beside, _work_of_ngrams),
     "overload": overload,
