@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
@@ -264,8 +264,6 @@ def _sweep_retention(app: FastAPI) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine.start()
     stores: Stores = app.state.stores
-    with suppress(DatabaseUnavailable):  # until it answers, nobody is let in
-        await asyncio.to_thread(stores.keys.refresh)
     repeat, seconds = app.state.background.repeat, app.state.settings.reload_seconds
     in_flight, repeat_here = app.state.in_flight, app.state.background.repeat_here
     repeat_after = app.state.background.repeat_after
@@ -283,7 +281,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watchers.append(asyncio.create_task(repeat("files", partial(_share_files, stores), SHARE_SECONDS)))
     if app.state.metrics.shared_folder:  # other processes tell ours
         watchers.append(asyncio.create_task(repeat("metrics", app.state.metrics.refresh, seconds)))
-    yield
+    try:
+        with suppress(DatabaseUnavailable):  # until it answers, nobody is let in
+            await asyncio.to_thread(stores.keys.refresh)
+        yield
+    finally:
+        await _stop(app, watchers)
+
+
+async def _stop(app: FastAPI, watchers: Sequence[asyncio.Task[None]]) -> None:
+    """End what `_lifespan` has begun."""
     app.state.stopping.set()
     app.state.folder_watch.close()
     app.state.registry.close()
@@ -292,6 +299,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await watcher
     await asyncio.to_thread(app.state.engine.stop)
-    await asyncio.to_thread(stores.database.close)
+    await asyncio.to_thread(app.state.stores.database.close)
     if app.state.tracing is not None:
         await asyncio.to_thread(app.state.tracing.close)
