@@ -80,5 +80,5 @@ def wait(process: subprocess.Popen[bytes], address: str) -> None:
             with urlopen(address):
                 return
         except (HTTPError, URLError, ConnectionError):  # not ready, or not listening yet
-            time.sleep(0.1)
+            time.sleep(0.02)
     raise RuntimeError(f"{process.args!r} ended with status {process.returncode}")
