@@ -157,7 +157,7 @@ class NgramModel(LanguageModel):
         return self._unranked_rows * self.vocabulary_size > _WORDS_PER_RANKED_BIGRAM * bigrams
 
     def warm_up(self) -> None:
-        """Build the ranking and a small hash index now, and read the counts, so that no request waits for them."""
+        """Build the ranking and a small hash index now, and read the counts: no request then waits for them."""
         _ = self.ranked_ngrams
         if index_bytes(self._trie) <= INDEX_AT_ONCE_BYTES:
             _ = self.hash_index

@@ -98,7 +98,7 @@ def count_in_blocks(ids: IntArray, order: int, vocabulary_size: int, block: int,
 
 
 def _count_block(ids: IntArray, begin: int, end: int, order: int, vocabulary_size: int) -> Counts:
-    """Count the n-grams that begin between `begin` and `end`; those of the words behind belong to the next block."""
+    """Count the n-grams that begin from `begin` on, before `end`; the others belong to the next block."""
     counts = count_ngrams(ids[begin : end + order - 1], order, vocabulary_size, at_boundary=begin == 0)
     _subtract(counts.levels, ids[end : end + order - 1])
     return counts
