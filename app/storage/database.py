@@ -73,7 +73,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads; raises DatabaseUnavailable."""
-        with _translate_errors(), self._engine.connect() as connection, connection.begin():
+        with self._connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -82,11 +82,7 @@ class Database:
 
         `locks` name advisory locks that exclude other writers with the same names; SQLite has one writer anyway.
         """
-        with (
-            _translate_errors(),
-            self._engine.connect().execution_options(write=True) as connection,
-            connection.begin(),
-        ):
+        with self._connect(write=True) as connection, connection.begin():
             for lock in () if self.is_sqlite else locks:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": lock})
             yield connection
@@ -97,8 +93,18 @@ class Database:
             return float(connection.execute(select(Epoch())).scalar_one())
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those of transactions under way when they end."""
         self._engine.dispose()
+
+    @contextmanager
+    def _connect(self, **options: bool) -> Iterator[Connection]:
+        pool = self._engine.pool
+        try:
+            with _translate_errors(), self._engine.connect().execution_options(**options) as connection:
+                yield connection
+        finally:
+            if self._engine.pool is not pool:  # closed meanwhile: the connection came back to a pool that nobody has
+                pool.dispose()
 
 
 def open_database(settings: Settings) -> Database:

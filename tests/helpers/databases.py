@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from app.storage.database import Database, sqlite_url
 from app.storage.migrations import migrate
@@ -158,3 +159,11 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+def make_newer(url: str) -> None:
+    """Let a migrated database look as if a newer program had made its tables."""
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
+    database.close()

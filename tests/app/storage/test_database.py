@@ -19,7 +19,7 @@ from app.storage.database import Database, Epoch, sqlite_url
 from app.storage.migrations import migrate, missing_migrations, take_steps
 from app.storage.tables import ALIASES, METADATA
 from models.errors import InvalidInput
-from tests.helpers.databases import Server, postgresql_server
+from tests.helpers.databases import Server, make_newer, postgresql_server
 
 MODEL = {"alias": "best", "name": "demo", "version": 1, "updated_at": 0.0}
 
@@ -53,6 +53,11 @@ def test_migrate_takes_the_steps_that_an_older_database_lacks(database: Database
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     assert missing_migrations(database) == 0
+
+
+def test_missing_migrations_are_below_zero_in_a_database_of_a_newer_program(database: Database) -> None:
+    make_newer(database.url)
+    assert missing_migrations(database) < 0
 
 
 def test_migrate_again_changes_nothing(database: Database) -> None:
@@ -95,6 +100,19 @@ def test_write_that_fails_is_rolled_back(database: Database) -> None:
 def test_epoch_counts_seconds_since_1970(database: Database) -> None:
     with database.read() as connection:
         assert connection.execute(select(Epoch())).scalar_one() == pytest.approx(time.time(), abs=5)
+
+
+def test_close_closes_connections_of_transactions_under_way_when_they_end(database: Database) -> None:
+    opened = Database(database.url)
+    with opened.read() as connection:
+        driver = connection.connection.driver_connection
+        opened.close()
+        assert connection.execute(select(func.count()).select_from(ALIASES)).scalar_one() == 0
+    if opened.is_sqlite:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            driver.execute("SELECT 1")  # type: ignore[union-attr]
+    else:
+        assert driver.closed  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "nonsense", "postgresql://x"])
