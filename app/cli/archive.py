@@ -38,10 +38,13 @@ BATCH_ROWS = 1000
 def write_archive(path: Path, settings: Settings, database: Database) -> None:
     """Write everything that the service keeps to the tar file `path`, which must not exist yet.
 
-    The service may run meanwhile. Raises InvalidInput where the file exists or the database has older tables, and
-    where an upload was deleted meanwhile; OSError as the disk does.
+    The service may run meanwhile. Raises InvalidInput where the file exists or the database has the tables of another
+    version, and where an upload was deleted meanwhile; OSError as the disk does.
     """
-    if missing_migrations(database):
+    missing = missing_migrations(database)
+    if missing < 0:
+        raise InvalidInput("database", "has the tables of a newer version: only that one can read all of them")
+    if missing:
         raise InvalidInput("database", "has the tables of an older version: start the server once, it brings them up")
     if path.exists():
         raise InvalidInput("archive", f"{path} exists already")

@@ -112,7 +112,9 @@ def _database(name: str, settings: Settings) -> Iterator[Finding]:
             skew = abs(connection.execute(select(Epoch())).scalar_one() - time.time())
         missing = missing_migrations(database)
     kind = "SQLite" if settings.database_url is None else "the database"
-    if missing:
+    if missing < 0:
+        yield Finding(name, "error", f"{kind} has the tables of a newer version", "start that version, or a newer one")
+    elif missing:
         yield Finding(name, "warning", f"{kind} lacks {missing} migrations", "start the server: it makes them")
     else:
         yield Finding(name, "ok", f"{kind} answers, and its tables are the newest")

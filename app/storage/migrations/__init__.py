@@ -2,7 +2,8 @@
 
 The steps are in `versions`. They spell out their columns rather than import them from `tables`, since a step must keep
 its meaning when the tables change. Alembic, which takes them, is imported only for a database that has older tables: a
-server starts more quickly without it. A lock lets one process migrate at a time.
+server starts more quickly without it. A new database has the newest tables at once: rows that a step writes must be
+written by `_create_tables` as well. A lock lets one process migrate at a time.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ def migrate(database: Database) -> None:
 
 
 def missing_migrations(database: Database) -> int:
-    """Return how many migrations the database lacks. Raises DatabaseUnavailable."""
-    return max(0, int(NEWEST_REVISION) - int(_revision(database)))
+    """Return how many migrations the database lacks; below 0 if a newer program made its tables.
+
+    Raises DatabaseUnavailable.
+    """
+    return int(NEWEST_REVISION) - int(_revision(database))
 
 
 def take_steps(connection: Connection) -> None:

@@ -21,6 +21,7 @@ from app.stores import Stores
 from models.checkpoint.load import load
 from models.checkpoint.repository import list_checkpoints
 from models.errors import InvalidInput
+from tests.helpers.databases import make_newer
 from tests.helpers.serving import ngram, publish
 
 
@@ -165,6 +166,14 @@ def test_archive_that_another_has_begun_is_left_alone(kept: Settings, tmp_path: 
     with pytest.raises(FileExistsError):
         write_archive(tmp_path / "all.tar", kept, database)
     assert (tmp_path / "all.tar.part").read_bytes() == b"another's"
+    database.close()
+
+
+def test_archive_of_a_newer_database_is_refused(kept: Settings, tmp_path: Path) -> None:
+    make_newer(sqlite_url(kept.data))
+    database = Database(sqlite_url(kept.data))
+    with pytest.raises(InvalidInput, match="tables of a newer version"):
+        write_archive(tmp_path / "all.tar", kept, database)
     database.close()
 
 

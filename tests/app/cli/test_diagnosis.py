@@ -13,7 +13,9 @@ from app.cli.diagnosis import Finding, diagnose
 from app.cli.main import run
 from app.core.api_keys import KeyLimits
 from app.core.settings import Settings
+from app.storage.database import sqlite_url
 from app.stores import Stores
+from tests.helpers.databases import make_newer
 from tests.helpers.serving import ngram, publish
 
 
@@ -71,6 +73,12 @@ def test_diagnose_goes_on_behind_a_model_that_cannot_be_read(
     assert [finding.level for finding in findings] == ["error", "ok"]
     assert findings[0].message.startswith("cats@1: ")
     assert findings[1].message.startswith("1 of 2 ")
+
+
+def test_diagnose_says_that_a_database_is_newer(settings: Settings) -> None:
+    make_newer(sqlite_url(settings.data))
+    finding = found(settings)["database"]
+    assert (finding.level, "newer version" in finding.message) == ("error", True)
 
 
 def test_diagnose_says_that_a_database_is_older(settings: Settings, tmp_path: Path) -> None:
