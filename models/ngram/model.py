@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -77,6 +78,7 @@ class NgramModel(LanguageModel):
         self._read_counts: Callable[[], CountTable] | None = None
         self._unranked_rows = 0
         self._searched_tokens = 0
+        self._index_lock = Lock()
         self.has_undefined_contexts = ngram_config.smoothing == "mle"
 
     def begin_state(self, rows: int) -> NDArray[np.int64]:
@@ -108,15 +110,21 @@ class NgramModel(LanguageModel):
         """Return the hash index where so many tokens are scored with it.
 
         A large one is built once the tokens so far would have saved the time of building it: fewer, as a file of some
-        megabytes has, cost neither that nor its memory.
+        megabytes has, cost neither that nor its memory. Other threads do without while one builds it.
         """
         if tokens < INDEX_MIN_TOKENS:
             return EMPTY_INDEX
-        if "hash_index" not in self.__dict__:
-            self._searched_tokens += tokens
-            if index_bytes(self._trie) > max(INDEX_AT_ONCE_BYTES, _INDEX_BYTES_PER_TOKEN * self._searched_tokens):
-                return EMPTY_INDEX
-        return self.hash_index
+        if "hash_index" in self.__dict__:
+            return self.hash_index
+        self._searched_tokens += tokens
+        if index_bytes(self._trie) > max(INDEX_AT_ONCE_BYTES, _INDEX_BYTES_PER_TOKEN * self._searched_tokens):
+            return EMPTY_INDEX
+        if not self._index_lock.acquire(blocking=False):
+            return EMPTY_INDEX
+        try:
+            return self.hash_index
+        finally:
+            self._index_lock.release()
 
     def score_pairs(self, state: State, rows: IntArray, tokens: TokenIds) -> Floats:
         """See `LanguageModel`; few candidates of a state are looked for one by one, without its whole row."""

@@ -1,11 +1,14 @@
 """Scores with the hash index against scores without it."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from models.ngram import query
+from models.ngram.backoff_table import Trie
 from models.ngram.config import NgramConfig
-from models.ngram.hash_index import EMPTY_INDEX, build_index, index_bytes
+from models.ngram.hash_index import EMPTY_INDEX, HashIndex, build_index, index_bytes
 from models.ngram.model import INDEX_MIN_TOKENS, NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.special_tokens import EOS
@@ -76,3 +79,25 @@ def test_hash_index_of_a_large_model_is_built_once_it_saves_more_time_than_it_ta
     assert "hash_index" in vars(model)
     assert np.array_equal(searched, indexed)
     assert np.array_equal(first, searched[:, :-1])
+
+
+def test_hash_index_is_built_by_one_thread_while_others_score_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = estimate_model(LINES, NgramConfig(3), SIZE)
+    is_building, may_end, built = threading.Event(), threading.Event(), []
+
+    def build(trie: Trie) -> HashIndex:
+        built.append(trie)
+        is_building.set()
+        assert may_end.wait(30)
+        return build_index(trie)
+
+    monkeypatch.setattr("models.ngram.model.build_index", build)
+    words = np.tile(np.arange(2, SIZE), INDEX_MIN_TOKENS)[None, :INDEX_MIN_TOKENS]
+    first = threading.Thread(target=model.score, args=(model.begin_state(1), words))
+    first.start()
+    assert is_building.wait(30)
+    searched, _ = model.score(model.begin_state(1), words)  # does not wait
+    may_end.set()
+    first.join()
+    assert len(built) == 1
+    assert np.array_equal(searched, model.score(model.begin_state(1), words)[0])
