@@ -50,10 +50,11 @@ class NgramCounter:
         before = 0
         for chunk in chunks:
             yield chunk
-            resident = resident_bytes(unknown=0)
-            before = before or resident  # with the loops and buffers that the first chunk needed
             # The table of words has so grown, and listing them takes as much again.
-            self.scratch.require(max(0, resident - before), "the vocabulary of this text")
+            grown = resident_bytes(unknown=0) - before if before else 0
+            self.scratch.require(max(0, grown), "the vocabulary of this text")
+            # With the loops and buffers that the first chunk needed, and without what was freed before.
+            before = before or resident_bytes(unknown=0)
 
     def check_vocabulary(self, size: int) -> None:
         """Raise InvalidInput unless there is memory to publish a vocabulary of `size` words."""

@@ -37,6 +37,7 @@ class RunBuffers(NamedTuple):
     runs: Int64Array
     """[K] their runs."""
     state: Int64Array
+    """[5] the numbers that HEAP_SIZE to LAST_KEY name."""
 
 
 @inlined

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.errors import InvalidInput
 from models.ngram.counting.counter import NgramCounter, block_tokens, count_in_blocks
 from models.ngram.counting.extraction import count_ngrams
-from models.utils.process_memory import resident_bytes
+from models.utils.process_memory import resident_bytes, return_freed_memory
 from models.utils.scratch import Scratch
 from tests.helpers.estimation import assert_same_counts
 
@@ -30,6 +30,7 @@ def test_block_tokens_fit_the_budget() -> None:
 
 
 def test_counter_refuses_a_vocabulary_that_outgrows_its_memory(tmp_path: Path) -> None:
+    return_freed_memory()  # of tests before, so that it does not look like room
     counter = NgramCounter.create(resident_bytes(unknown=0) + (128 << 20), tmp_path)
     held: list[bytes] = []
     with pytest.raises(InvalidInput, match=r"memory: must be .* MiB or more for the vocabulary of this text"):
