@@ -41,6 +41,7 @@ class JobSubmission:
             TooExpensive: the job would exceed the limits.
             NameTaken: the name of the model is an alias.
             DatabaseUnavailable: files or aliases cannot be looked up.
+            StoreUnavailable: a file of another machine cannot be read.
         """
         encoding = find_encoding(self.files, request)
         if encoding is None:

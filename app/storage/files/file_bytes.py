@@ -42,13 +42,16 @@ class FileBytes:
     def find(self, sha256: str) -> Path:
         """Return the path of bytes, fetched where they are missing. Raises StoreUnavailable, DiskFull.
 
-        Of several calls at once, in any processes of this machine, one fetches and the others wait for it.
+        Of several calls at once, in any processes of this machine, one fetches and the others wait for it. Where it
+        fails, they fail with it: one after the other they would wait for a store that is away, each as long.
         """
         path = self.path(sha256)
         if self.shared is not None and not path.exists():
-            with self._lock(sha256):
-                if not path.exists():
+            with self._lock(sha256) as is_first:
+                if is_first and not path.exists():
                     self._fetch(self.shared, sha256)
+            if not path.exists():
+                raise StoreUnavailable(f"another request could not fetch the file with the hash {sha256}")
         return path
 
     def open(self, sha256: str) -> io.BufferedReader:
@@ -62,16 +65,19 @@ class FileBytes:
         return path.open("rb")
 
     @contextmanager
-    def _lock(self, sha256: str) -> Iterator[None]:
-        """Let one of those who want to fetch some bytes do so; the others wait until it is done."""
+    def _lock(self, sha256: str) -> Iterator[bool]:
+        """Let one of those who want to fetch some bytes do so; yields False to the others, once it is done."""
         self.incoming.mkdir(parents=True, exist_ok=True)
         path = self.incoming / f"{sha256}.lock"
         with path.open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            is_first = _try_lock(lock)
+            if not is_first:
+                fcntl.flock(lock, fcntl.LOCK_SH)
             try:
-                yield
+                yield is_first
             finally:
-                path.unlink(missing_ok=True)
+                if is_first:
+                    path.unlink(missing_ok=True)
 
     def _fetch(self, shared: SharedFiles, sha256: str) -> None:
         fetched = self.incoming / f"fetched-{secrets.token_hex(8)}"
@@ -127,6 +133,15 @@ class FileBytes:
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > STALE_UPLOAD_SECONDS:
                     path.unlink()
+
+
+def _try_lock(file: io.BufferedWriter) -> bool:
+    """Lock an open file, unless somebody has; returns whether it was locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def bring(source: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from app.core.api_keys import ApiKey
-from app.core.exceptions import Conflict, FileInUse, NotFound, QuotaReached
+from app.core.exceptions import Conflict, FileInUse, LeaseLost, NotFound, QuotaReached, StoreUnavailable
 from app.storage.database import Database, Epoch, fetch_page
 from app.storage.files.file_bytes import FileBytes, bring
 from app.storage.files.file_uses import FILE_COLUMNS, LAST_USE, files_of, find_user, needs_files, owner_of_job
@@ -27,6 +28,7 @@ from app.storage.quotas import check_storage_quota
 from app.storage.replication.shared_files import SharedFiles
 from app.storage.tables import FILES
 
+logger = logging.getLogger(__name__)
 FILES_LOCK = "nextword:files"
 RESULT_PURPOSE = "result"
 """Purpose of files that jobs have made."""
@@ -136,15 +138,21 @@ class FileStore:
         """
         names = {"sha256": digest.sha256, "filename": filename, "purpose": RESULT_PURPOSE}
         with raising_disk_full():
-            incoming = self._bytes.incoming / f"result-{job_id}-{digest.sha256}"  # of two jobs, each moves its own
+            # Of two jobs, and of two attempts at one, each moves its own.
+            incoming = self._bytes.incoming / f"result-{job_id}-{lease}-{digest.sha256}"
             if path.exists():
                 bring(path, incoming)
             if incoming.exists():
                 self._bytes.share(digest.sha256, incoming)
             text = {"text_bytes": digest.content_bytes if digest.content_bytes != digest.bytes else None}
-            with self.database.write(FILES_LOCK) as connection:
-                owner = owner_of_job(connection, job_id, lease)
-                stored = self._store(connection, incoming, names, {"bytes": digest.bytes, "api_key": owner}, text)
+            try:
+                with self.database.write(FILES_LOCK) as connection:
+                    owner = owner_of_job(connection, job_id, lease)
+                    stored = self._store(connection, incoming, names, {"bytes": digest.bytes, "api_key": owner}, text)
+            except LeaseLost:
+                incoming.unlink(missing_ok=True)
+                self._remove_unreferenced(digest.sha256)  # of the store
+                raise
         self._share_again(digest.sha256)
         return stored
 
@@ -265,9 +273,15 @@ class FileStore:
         return NotFound(f"there is no file {file_id!r}{self._absence_note}")
 
     def _share_again(self, sha256: str) -> None:
-        """Put bytes into the store that somebody may have deleted while they were stored here."""
-        with suppress(FileNotFoundError):  # here, too
-            self._bytes.share(sha256)
+        """Put bytes into the store that somebody may have deleted while they were stored here.
+
+        Where it does not answer, `share_missing` does so later.
+        """
+        try:
+            with suppress(FileNotFoundError):  # deleted here, too, or stored at another machine alone
+                self._bytes.share(sha256)
+        except StoreUnavailable as error:
+            logger.warning("a stored file may be missing in the object store for now: %s", error)
 
     def _remove_unreferenced(self, sha256: str) -> None:
         """Remove bytes that no file refers to. A crash before this wastes disk space and breaks nothing.

@@ -7,6 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from app.storage.replication.objects import Objects
+from app.storage.replication.source import SourceError
+from models.errors import CheckpointNotFound
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -38,7 +40,10 @@ class ObjectFile(io.RawIOBase):
         length = min(len(view), self._size - self._place)
         if length <= 0:
             return 0
-        data = self._objects.part(self._path, self._place, length)
+        try:
+            data = self._objects.part(self._path, self._place, length)
+        except CheckpointNotFound as error:  # deleted meanwhile
+            raise SourceError(str(error)) from error
         view[: len(data)] = data
         self._place += len(data)
         return len(data)

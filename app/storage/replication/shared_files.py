@@ -18,7 +18,6 @@ from app.storage.replication.source import SourceError
 FOLDER = ".files"
 SHARE_SECONDS = 60.0
 """Pause between two looks for uploaded files that the store lacks, or that were deleted at another machine."""
-
 READ_BYTES = 1 << 16
 """Fewest bytes that are asked for at a time where parts of a file are read."""
 

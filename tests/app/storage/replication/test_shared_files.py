@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.exceptions import NotFound, StoreUnavailable
+from app.core.exceptions import LeaseLost, NotFound, StoreUnavailable
 from app.jobs.estimates import text_sample
 from app.storage.database import Database
 from app.storage.files.file_store import FILES_LOCK, FileStore, ResultDigest
@@ -164,6 +164,28 @@ def test_delete_leaves_bytes_that_are_uploaded_meanwhile(watched: Watched, datab
     assert watched.hashes() == {file.sha256}
 
 
+def test_store_upload_succeeds_where_the_store_is_away_once_it_is_stored(
+    watched: Watched, database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def go_away() -> None:
+        if watched.calls.count("put") == 2:
+            raise StoreUnavailable("it is away")
+
+    files = FileStore(database, tmp_path / "files", 1000, shared=watched)
+    watched.before["put"] = go_away
+    assert files.path(put(files).id).read_bytes() == TEXT
+    assert "may be missing in the object store for now: it is away" in caplog.text
+
+
+def test_store_result_of_a_lost_attempt_leaves_no_bytes(watched: Watched, database: Database, tmp_path: Path) -> None:
+    files = FileStore(database, tmp_path / "files", 1000, shared=watched)
+    (tmp_path / "made").write_bytes(TEXT)
+    digest, (job_id, lease) = ResultDigest(hashlib.sha256(TEXT).hexdigest(), len(TEXT), len(TEXT)), claim(files)
+    with pytest.raises(LeaseLost):
+        files.store_result(tmp_path / "made", "made.jsonl", digest, job_id, lease - 1)
+    assert (stored(files), watched.hashes()) == ([], set())
+
+
 def test_path_is_fetched_once_however_many_ask(watched: Watched, database: Database, tmp_path: Path) -> None:
     one, two = (FileStore(database, tmp_path / name, 1000, shared=watched) for name in ("one", "two"))
     file = put(one)
@@ -173,6 +195,29 @@ def test_path_is_fetched_once_however_many_ask(watched: Watched, database: Datab
     assert [path.read_bytes() for path in paths] == [TEXT]
     assert watched.calls.count("fetch") == 1
     assert stored(two) == list(paths)
+
+
+def test_path_that_fails_to_be_fetched_fails_for_all_who_ask(
+    watched: Watched, database: Database, tmp_path: Path
+) -> None:
+    """Else each would wait for the fetches of all before it."""
+
+    def fail() -> None:
+        time.sleep(0.3)  # while all ask
+        raise StoreUnavailable("it is away")
+
+    def ask(_: int) -> None:
+        with pytest.raises(StoreUnavailable):
+            two.path(file.id)
+
+    one, two = (FileStore(database, tmp_path / name, 1000, shared=watched) for name in ("one", "two"))
+    file = put(one)
+    watched.before["fetch"] = fail
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ask, range(8)))
+    assert watched.calls.count("fetch") <= 2  # one of them may come late
+    watched.before.clear()
+    assert two.path(file.id).read_bytes() == TEXT
 
 
 def test_open_reads_parts_of_another_machines_file(machines: list[FileStore], shared: SharedFiles) -> None:
@@ -187,7 +232,10 @@ def test_open_reads_parts_of_another_machines_file(machines: list[FileStore], sh
             assert opened.seek(-2, os.SEEK_END) == len(data) - 2
             assert (opened.read(), opened.read()) == (b"yz", b"")
     assert stored(two) == []
-    shared.delete(file.sha256)
+    with two.open(file.id) as part:
+        shared.delete(file.sha256)
+        with pytest.raises(StoreUnavailable, match=file.sha256):
+            part.read()
     with pytest.raises(StoreUnavailable, match=file.sha256):
         two.open(file.id)
 
