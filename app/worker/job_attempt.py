@@ -42,7 +42,8 @@ class JobAttempt:
     def run(self) -> Status:
         """Run the job and return its new status.
 
-        Raises LeaseLost, and DatabaseUnavailable when told to stop while the database is unavailable.
+        Raises LeaseLost, and DatabaseUnavailable or StoreUnavailable when told to stop while database or object store
+        do not answer.
         """
         self.phases.enter("starting")
         try:

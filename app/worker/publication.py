@@ -1,8 +1,9 @@
 """Publication of a job's model, by at most one of its attempts.
 
 A staged model becomes visible by a rename in the folder of published models. Where machines share an object store, it
-goes there first, and a version is either published there or given up for all attempts: see `ObjectStore`. So an attempt
-that was taken for lost cannot publish late what its successor publishes too, or has told to have failed.
+goes there first, and a version that was begun is either published there or given up for all attempts: see
+`ObjectStore`. So an attempt that was taken for lost cannot publish late what its successor publishes too, or has told
+to have failed.
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ class Publication:
         assert job.version is not None
         self._job_id, self._name, self._version = job.id, job.name, job.version
         self._lease, self._context, self._models = lease, context, context.shared_models
-        self._root, self._was_begun = context.checkpoints, job.publishing
+        self._root = context.checkpoints
+        self._is_begun = job.publishing
+        """Whether this attempt or an earlier one may have begun to publish this version."""
 
     def find(self) -> JsonObject | None:
         """Return the result where an earlier attempt has published the model."""
         if published_models.is_published(self._root, self._name, self._version, self._job_id):
             return self._result(self._target)
         models = self._models
-        if models is None or not self._was_begun:
+        if models is None or not self._is_begun:
             return None
         card = keep_trying(lambda: models.published_by(self._job_id, self._id), self._lease, self._context)
         return None if card is None else job_result(card, self._id)
@@ -60,8 +63,8 @@ class Publication:
             try:
                 return self._publish(staged)
             except CheckpointExists as error:
-                result = self.give_up()
-                if result is not None:
+                # What nobody has begun needs no giving up, which would keep the other model out of the store.
+                if self._is_begun and (result := self.give_up()) is not None:
                     return result
                 self._renumber()
                 logger.warning("%s: job %s publishes %s instead", error, self._job_id, self._id)
@@ -89,13 +92,20 @@ class Publication:
         if self._models is None:
             published_models.publish(staged, self._root, self._name, self._version, self._job_id)
             return self._result(self._target)
-        result = self._result(staged)
+        if self._is_taken_here():
+            raise CheckpointExists(f"{self._id} is another model here")
+        result, self._is_begun = self._result(staged), True
         self._push(self._models, staged)
         try:
             published_models.publish(staged, self._root, self._name, self._version, self._job_id)
-        except (OSError, CheckpointExists) as error:  # other machines have it; this one fetches it as they do
+        except OSError as error:  # other machines have it; this one fetches it as they do
             logger.warning("%s is in the object store, and not published here: %s", self._id, error)
         return result
+
+    def _is_taken_here(self) -> bool:
+        """Return whether another model has this version here, which the store may not have yet."""
+        is_ours = published_models.is_published(self._root, self._name, self._version, self._job_id)
+        return self._target.exists() and not is_ours
 
     def _push(self, models: SharedModels, staged: Path) -> None:
         keep_trying(lambda: models.push(staged, self._id), self._lease, self._context)
@@ -104,6 +114,7 @@ class Publication:
         newest = published_models.newest_version(self._root, self._name)
         leases, lease = self._context.leases, self._lease
         self._version = retry_while_unavailable(lambda: leases.renumber(lease, newest), self._context.stop)
+        self._is_begun = False
 
     def _result(self, folder: Path) -> JsonObject:
         return job_result(Card.read(folder / CARD_FILE), self._id)

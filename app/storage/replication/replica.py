@@ -19,9 +19,10 @@ from app.storage.published_models import delete_version
 from app.storage.replication.fetch import fetch_model
 from app.storage.replication.object_store import ObjectStore
 from app.storage.replication.source import SourceError
+from models.checkpoint.card import CARD_FILE
 from models.checkpoint.model_name import parse_version
 from models.checkpoint.repository import DELETED_CARD_FILE, list_checkpoints, version_folder, was_deleted
-from models.errors import CheckpointError, CheckpointNotFound
+from models.errors import CheckpointError, CheckpointExists, CheckpointNotFound
 
 logger = logging.getLogger(__name__)
 LOCK_FILE = ".store.lock"
@@ -41,6 +42,8 @@ class Replica:
         self._count = count
         self._refused: dict[tuple[str, str], float] = {}
         """When to try again what was refused, by model and tag of its card."""
+        self._compared = set[str]()
+        """Models that are the same here and in the store, for good."""
 
     def sync(self) -> None:
         """Bring folder and store to the same models. Raises SourceError where the store does not answer."""
@@ -56,8 +59,9 @@ class Replica:
                 elif not self._path(model).exists():
                     self._attempt(model, tag, self._fetch)
             for ref in list_checkpoints(self._root):
-                if ref.id not in published and ref.id not in deleted:
-                    self._attempt(ref.id, "", self._push)
+                if ref.id not in deleted:
+                    copy = self._compare if ref.id in published else self._push
+                    self._attempt(ref.id, published.get(ref.id, ""), copy)
 
     def _path(self, model: str) -> Path:
         return version_folder(self._root, *parse_version(model))
@@ -80,6 +84,15 @@ class Replica:
     def _push(self, model: str) -> None:
         if self._store.push(self._path(model), model):
             self._note("pushed", model)
+
+    def _compare(self, model: str) -> None:
+        """Look once whether a model here is that in the store. Raises CheckpointExists where it is another."""
+        if model in self._compared:
+            return
+        with suppress(OSError):  # deleted meanwhile, or not readable, which stops no other
+            if (self._path(model) / CARD_FILE).read_bytes() != self._store.last_card(model):
+                raise CheckpointExists(f"it is another model in {self._store.url}")
+            self._compared.add(model)
 
     def _delete_here(self, model: str) -> None:
         """Delete a model that was deleted in the store; where it never was, its number is reserved."""

@@ -218,3 +218,44 @@ def test_attempt_leaves_the_version_to_an_attempt_at_another_machine_that_was_fi
     assert one.versions() == ({"1": job.id} if same_job else {"1": "job-of-another-database", "2": job.id})
     assert (one.checkpoints / "demo" / "1" / CARD_FILE).read_bytes() == (elsewhere / CARD_FILE).read_bytes()
     assert set(store.states()[0]) == {f"demo@{version}" for version in one.versions()}
+
+
+def test_attempt_leaves_the_version_to_a_model_here_that_the_store_does_not_have_yet(
+    one: Scene, store: Sleeper
+) -> None:
+    job = one.queue()
+    write_card(one.checkpoints / "demo" / "1", None)
+    after = one.work(stages("there"))
+    assert after.result == {"model": "demo@2", "metrics": {"training": 1}}
+    assert one.versions() == {"1": None, "2": job.id}
+    assert set(store.states()[0]) == {"demo@2"}
+    assert store.push(one.checkpoints / "demo" / "1", "demo@1")  # it was not given up
+
+
+def test_attempt_that_wakes_publishes_nothing_where_its_version_was_taken_at_its_successor(
+    one: Scene, two: Scene, store: Sleeper
+) -> None:
+    def succeed() -> None:
+        expire(one)
+        write_card(two.checkpoints / "demo" / "1", None)
+        assert two.work(stages("in time")).status is Status.SUCCEEDED
+
+    store.sleeps_before, store.meanwhile = WEIGHTS, succeed
+    one.queue()
+    assert one.work(stages("late")).result == {"model": "demo@2", "metrics": {"training": 1}}
+    assert set(store.states()[0]) == {"demo@2"}
+
+
+def test_job_succeeds_where_another_model_takes_its_version_here_after_the_store_has_it(
+    one: Scene, store: Sleeper
+) -> None:
+    def push_late(folder: Path, model: str) -> bool:
+        is_new = push(folder, model)
+        write_card(one.checkpoints / "demo" / "1", None)
+        return is_new
+
+    push = store.push
+    store.push = push_late  # type: ignore[method-assign]
+    one.queue()
+    assert one.work(stages("there")).result == {"model": "demo@1", "metrics": {"training": 1}}
+    assert (one.versions(), set(store.states()[0])) == ({"1": None}, {"demo@1"})

@@ -75,6 +75,8 @@ def test_replica_leaves_alone_what_is_another_model_there(
     before = (two.root / "words" / "1" / "card.json").read_bytes()
     with caplog.at_level(logging.ERROR):
         assert two.sync() == ["pushed"]
+    assert "words@1 is not copied: it is another model in " in caplog.text
+    assert caplog.text.count("is not copied") == 1  # of those that are the same nothing is said
     assert (two.root / "words" / "1" / "card.json").read_bytes() == before
 
 
