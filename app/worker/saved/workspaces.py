@@ -10,6 +10,7 @@ import logging
 import math
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,10 +104,10 @@ class Workspaces:
         """
         here = (path for parent in (self._work, self._staging) for path in (parent / job_id).rglob("*"))
         newest = self._shared.changed_at(job_id) if self._shared else 0.0
-        for path in here:
-            with suppress(FileNotFoundError):  # removed meanwhile
-                newest = max(newest, path.lstat().st_mtime)
-        return newest
+        try:
+            return max([newest, *(path.lstat().st_mtime for path in here)])
+        except FileNotFoundError:  # somebody removes some of it at this moment
+            return time.time()
 
     def job_ids(self) -> set[str]:
         """Return the ids of jobs with directories, or states in the object store. Raises StoreUnavailable."""

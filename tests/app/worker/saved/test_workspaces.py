@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,19 @@ def test_clear_removes_everything_of_a_job(spaces: Workspaces) -> None:
     spaces.clear("job")
     spaces.clear("job")
     assert spaces.job_ids() == set()
+
+
+def test_changed_at_is_now_where_somebody_removes_what_it_looks_at(
+    spaces: Workspaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanish(folder: Path, pattern: str) -> Iterator[Path]:
+        yield folder
+        raise FileNotFoundError
+
+    began = time.time()
+    save(spaces, 1, "state", "metrics")
+    assert began - 1 < spaces.changed_at("job") <= time.time()
+    assert spaces.changed_at("another-job") == 0
+    monkeypatch.setattr(Path, "rglob", vanish)
+    before = time.time()
+    assert spaces.changed_at("job") >= before
