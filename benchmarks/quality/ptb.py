@@ -47,7 +47,7 @@ TRAINING = TrainingConfig(
     output_dropout=0.4, word_dropout=0.05, weight_drop=0.2, sampled_words=768,
 )  # fmt: skip
 WINDOW, NEURAL_WINDOW, THETA = 500, 2000, 0.3
-DYNAMIC = DynamicConfig("rms", 1e-3)
+DYNAMIC = DynamicConfig("rms", 2e-3)
 MIXTURES = (
     ("LSTM",),
     ("Kneser-Ney",),
