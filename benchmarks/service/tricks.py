@@ -49,6 +49,9 @@ TRICKS: Mapping[str, Trick] = {
         TUNING, "GC_THRESHOLD = 20_000", "GC_THRESHOLD = 700", (*NEXT, *STREAMS, "next, 400 contexts")
     ),
     "imports not collected": Trick(TUNING, "        gc.freeze()\n", "", (*NEXT, *STREAMS)),
+    "short switch interval": Trick(
+        SERVER, "        shorten_switch_interval()\n", "", (*NEXT, *GENERATE, *BESIDE, "overload")
+    ),
     "short spinning": Trick(
         TUNING,
         'os.environ.setdefault("GOMP_SPINCOUNT", str(GOMP_SPINCOUNT))',

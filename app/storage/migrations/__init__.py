@@ -1,4 +1,4 @@
-"""Migrations of the database: `migrate` brings any older database, or an empty one, to the newest tables.
+"""Migrations of the database: `migrate` brings an older one, or an empty one, to the newest tables.
 
 The steps are in `versions`. They spell out their columns rather than import them from `tables`, since a step must keep
 its meaning when the tables change. Alembic, which takes them, is imported only for a database that has older tables: a
