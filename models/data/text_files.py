@@ -22,13 +22,18 @@ def read_blocks(path: Path, block_bytes: int | None = None) -> Iterator[bytes]:
     try:
         with open_decompressed(path) as file:
             block = file.read(block_bytes or READ_BYTES)
-            if kind := file_kind(block):  # in some encoding any of them is valid
-                raise InvalidText(str(path), f"must be text, and is {kind}")
+            check_is_text(block, str(path))
             while block:
                 yield block
                 block = file.read(block_bytes or READ_BYTES)
     except OSError as error:
         raise InvalidInput("files", f"must be readable: {error}") from None
+
+
+def check_is_text(beginning: bytes, name: str) -> None:
+    """Raise InvalidText, of a file by this name, where its first bytes are those of another kind of file."""
+    if kind := file_kind(beginning):  # in some encoding any of them is valid
+        raise InvalidText(name, f"must be text, and is {kind}")
 
 
 def clean_blocks(blocks: Iterable[bytes], reader: LineReader) -> Iterator[str]:

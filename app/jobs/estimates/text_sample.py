@@ -23,7 +23,8 @@ from app.jobs.estimates.text_size import TextSize
 from models.data.corpus import Corpus
 from models.data.encoding_names import UTF_8
 from models.data.labelled.examples import Question, TaggedSentence
-from models.errors import InvalidText, NextwordError
+from models.data.text_files import check_is_text
+from models.errors import NextwordError
 from models.ngram.config import NgramConfig
 from models.ngram.counting.extraction import count_ngrams
 from models.recipes.recipe import Recipe
@@ -33,7 +34,6 @@ from models.tokenization.config import DEFAULT_BPE_SIZE, TokenizerConfig
 from models.tokenization.tokenizer import Tokenizer
 from models.utils.arrays import IntArray
 from models.utils.compression import decompressed
-from models.utils.file_kinds import file_kind
 
 OpenFile: TypeAlias = Callable[[], io.BufferedReader]
 """Call that opens a file to read some of its bytes."""
@@ -110,8 +110,7 @@ def _word_count(text: str) -> int:
 def _beginning(file: io.BufferedReader, size: int) -> bytes:
     """Return the first bytes of what a file holds, decompressed. Raises InvalidText where that is no text."""
     sample = decompressed(file, "file").read(size)
-    if kind := file_kind(sample):  # in some encoding any of them is valid
-        raise InvalidText("file", f"must be text, and is {kind}")
+    check_is_text(sample, "file")
     return sample
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.estimates.resource_estimate import (
-    estimate_evaluation,
-)
+from app.jobs.estimates.resource_estimate import estimate_evaluation
 from app.jobs.estimates.selection_estimate import estimate_selection
 from app.jobs.job import NewJob
 from app.jobs.submission.labelled_files import check_if_small, check_nbest_if_small
