@@ -45,6 +45,8 @@ METHODS = {
     "connection_lost": ["self", "exc"],
     "connection_made": ["self", "transport"],
     "data_received": ["self", "data"],
+    "on_message_begin": ["self"],
+    "on_message_complete": ["self"],
     "on_response_complete": ["self"],
     "timeout_keep_alive_handler": ["self"],
 }
@@ -59,6 +61,8 @@ PROTOCOL_ATTRIBUTES = (
     "pipeline",
     "scope",
     "server_state",
+    "timeout_keep_alive",
+    "timeout_keep_alive_task",
     "transport",
 )
 CYCLE_ATTRIBUTES = (
@@ -108,6 +112,10 @@ class Refusal(NamedTuple):
     expires_at: float
     """Time of the event loop from which on it has to be rendered anew."""
 
+    def render(self, request_id: str, more: bytes = b"") -> bytes:
+        """Return the whole answer to a request, with `more` lines in its head."""
+        return b"%bx-request-id: %b\r\n%b\r\n%b" % (self.head, request_id.encode(), more, self.body)
+
 
 class EarlyRejector:
     """Decision which requests to refuse, of all connections; used in the event loop's thread only."""
@@ -127,14 +135,18 @@ class EarlyRejector:
         self._refused: Counter[tuple[str, str]] = Counter()
         """Refusals since the last line of the log, by client and path."""
 
-    def reject(self, scope: Scope, client: Client, headers: Headers) -> Refusal | None:
-        """Count and return the refusal, with these headers, of a request; None where there is room."""
+    def reject(self, scope: Scope, client: Client, headers: Headers, *, takes_place: bool = True) -> Refusal | None:
+        """Count and return the refusal, with these headers, of a request; None where there is room.
+
+        The room then counts as taken until all that has arrived is read, unless the same is to be asked again.
+        """
         now = asyncio.get_running_loop().time()
         queue, label, _ = self._route(scope, now)
         if queue is None or self._in_flight.stopping or not self._lets_in(scope):
             return None
         if queue.has_room(1 + self._admitted[queue]):
-            self._count_admitted(queue)
+            if takes_place:
+                self._count_admitted(queue)
             return None
         refusal = self._refusals.get(queue)
         if refusal is None or now > refusal.expires_at:
@@ -204,8 +216,7 @@ class RejectingHttpProtocol(GuardedHttpProtocol):
         cycle.response_started = cycle.response_complete = True
         cycle.on_response = _do_nothing  # breaks the reference cycle of this connection and its cycle
         closing = b"" if cycle.keep_alive else b"connection: close\r\n"
-        request_id = choose_request_id(scope).encode()
-        self.transport.write(b"%bx-request-id: %b\r\n%b\r\n%b" % (refusal.head, request_id, closing, refusal.body))
+        self.transport.write(refusal.render(choose_request_id(scope), closing))
         self.on_response_complete()
         if not cycle.keep_alive:
             self.transport.close()

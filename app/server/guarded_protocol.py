@@ -61,6 +61,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().__init__(**arguments)
         self.awaited: object = None
         self.awaited_since = 0.0
+        self.idle_since: object = self
+        """What is awaited before the head of a request; another one after each that was answered without a scope."""
         self._open_connections = open_connections
         self._counted: object = None
         """The scope of the request whose `_excess` is counted."""
@@ -95,7 +97,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             return self.transport.get_write_buffer_size()  # to read on
         if self._is_occupied():
             return self._awaited_body()
-        return self if self.scope is None else self.scope  # to begin a request, or to end its head: a new scope each
+        # To begin a request, or to end its head: a new scope each.
+        return self.idle_since if self.scope is None else self.scope
 
     def end(self) -> None:
         """End a connection whose client does nothing, with an answer if the head of a request has begun."""

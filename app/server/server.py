@@ -46,7 +46,8 @@ def uvicorn_config(app: FastAPI, **arguments: Any) -> uvicorn.Config:
 def http_protocol(app: FastAPI) -> Any:
     """Return our protocol, or "auto" for uvicorn's own where uvicorn is not one that it can extend."""
     try:
-        from app.server import early_reject, guarded_protocol  # here, because a new uvicorn may lack what they import
+        # Here, because a new uvicorn may lack what they import.
+        from app.server import early_reject, guarded_protocol, known_heads
 
         missing = early_reject.missing_internals()
     except ImportError as error:
@@ -61,7 +62,7 @@ def http_protocol(app: FastAPI) -> Any:
         return partial(guarded_protocol.GuardedHttpProtocol, connections)
     may_ask = partial(lets_in, state.stores.keys)
     rejector = early_reject.EarlyRejector(state.in_flight, state.metrics, state.find_queue, may_ask)
-    return partial(early_reject.RejectingHttpProtocol, rejector, connections)
+    return partial(known_heads.KnownHeadsProtocol, known_heads.KnownHeads(), rejector, connections)
 
 
 class Server(uvicorn.Server):
