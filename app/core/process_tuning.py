@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -16,8 +15,6 @@ from types import ModuleType
 GC_THRESHOLD = 20_000
 """New objects between two collections; Python's default is 700. An answer of hundreds of rows makes some thousands of
 dictionaries, none of which lies in a cycle. A larger number keeps cyclic garbage longer."""
-SWITCH_INTERVAL = 1e-4
-"""Seconds after which a thread that waits for the GIL may insist; Python's default is 5 ms."""
 GOMP_SPINCOUNT = 4000
 """Turns of the loop, some 0.1 ms, in which an idle OpenMP thread waits for work before it gives up its processor."""
 
@@ -51,15 +48,6 @@ def tune_server() -> None:
     (`benchmarks.service.tricks`).
     """
     gc.set_threshold(GC_THRESHOLD)
-
-
-def shorten_switch_interval() -> None:
-    """Let the compute thread take the GIL from an event loop that is never idle, as in overload.
-
-    Gain: ten times overload, the slowest hundredth of the admitted takes 203 ms instead of 307 to 329, 2.1 instead of
-    3.3 times as long as at capacity (`benchmarks.service.overload`).
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 def limit_openmp_spinning() -> None:

@@ -19,7 +19,7 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
-from app.core.process_tuning import shorten_switch_interval, tune_server
+from app.core.process_tuning import tune_server
 from app.core.settings import Settings
 from app.main import create_app
 from app.middleware.access import lets_in
@@ -85,7 +85,6 @@ class Server(uvicorn.Server):
         # Before uvicorn handles signals, and after, one ends this process at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         tune_server()
-        shorten_switch_interval()
         # Duplicates inherit the mode; one that blocks would stop all servers that share it.
         listener.setblocking(False)
         self.run([listener.dup() for _ in range(accepts_per_turn)])

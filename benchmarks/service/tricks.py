@@ -49,9 +49,6 @@ TRICKS: Mapping[str, Trick] = {
         TUNING, "GC_THRESHOLD = 20_000", "GC_THRESHOLD = 700", (*NEXT, *STREAMS, "next, 400 contexts")
     ),
     "imports not collected": Trick(TUNING, "        gc.freeze()\n", "", (*NEXT, *STREAMS)),
-    "short switch interval": Trick(
-        SERVER, "        shorten_switch_interval()\n", "", (*NEXT, *GENERATE, *BESIDE, "overload")
-    ),
     "short spinning": Trick(
         TUNING,
         'os.environ.setdefault("GOMP_SPINCOUNT", str(GOMP_SPINCOUNT))',
@@ -70,6 +67,12 @@ TRICKS: Mapping[str, Trick] = {
     ),
     "many accepts a turn": Trick(SERVER, "ACCEPTS_PER_TURN = 32", "ACCEPTS_PER_TURN = 1", ("overload",)),
     "no waiting in overload": Trick("app/engine/capacity.py", "return 0 if overloaded else", "return", ("overload",)),
+    "refusal without parsing": Trick(
+        "app/server/known_heads.py",
+        "if data and not (self._is_between and self._refuse_known(data)):",
+        "if data:",
+        ("overload",),
+    ),
     "early rejection": Trick(SERVER, "if not state.settings.early_reject:", "if True:", ("overload",)),
     "uvicorn subclassed": Trick(
         SERVER,
