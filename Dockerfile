@@ -28,11 +28,12 @@ RUN mkdir app models nextword \
  && find /opt/nextword -type d \( -name tests -o -path '*/torch/test' -o -path '*/torch/include' \) -prune -exec rm -r {} + \
  && find /opt/nextword -path '*/torch/bin/*' ! -name torch_shm_manager -delete
 
-# What answers requests: without PyTorch and what only PyTorch or the export to ONNX needs. Its OpenMP runtime stays, for the
-# threads that compute.
+# What answers requests: without PyTorch and what only PyTorch, the export to ONNX or downloads of tokenizers need. Its
+# OpenMP runtime stays, for the threads that compute.
 FROM dependencies AS serving-dependencies
 RUN cp /opt/nextword/lib/python3.11/site-packages/torch/lib/libgomp* /opt/nextword/lib/ \
- && python3 -m pip --python /opt/nextword uninstall --yes torch sympy mpmath networkx onnx ml_dtypes
+ && python3 -m pip --python /opt/nextword uninstall --yes torch sympy mpmath networkx onnx ml_dtypes \
+    setuptools jinja2 fsspec filelock tqdm huggingface_hub hf_xet
 
 FROM dependencies AS build
 
