@@ -43,6 +43,9 @@ CHOICES: dict[str, dict[str, Any]] = {
     "twice the streams": {"batch_size": 64},
     "half the streams": {"batch_size": 16},
     "peak rate 6e-3": {"learning_rate": 6e-3},
+    "peak rate 8e-3": {"learning_rate": 8e-3},
+    "peak rate 8e-3, noise for word dropout": {"learning_rate": 8e-3, "noise": 0.2, "word_dropout": 0.0},
+    "peak rate 8e-3, one layer of 240": {"learning_rate": 8e-3, "layers": 1, "hidden_size": 240},
 }  # fmt: skip
 """Fields of RecurrentConfig or TrainingConfig, which share no name."""
 
@@ -77,7 +80,7 @@ def main(text: Path, valid: Path, only: tuple[str, ...], part: float, size: int,
         )
         trained = drive(course, ProgressBar())
         spent, reached = time.process_time() - began, trained.metrics["best_perplexity"]
-        click.echo(f"{name:30}{reached:9.2f}{trained.model.parameter_count:12,} parameters{spent:9,.0f} CPU-seconds")
+        click.echo(f"{name:40}{reached:9.2f}{trained.model.parameter_count:12,} parameters{spent:9,.0f} CPU-seconds")
 
 
 if __name__ == "__main__":

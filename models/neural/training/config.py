@@ -115,6 +115,9 @@ class TrainingConfig(OptimizationConfig):
     sampled_words: int = 0
     """About how many words stand for the vocabulary in the softmax of a training step: faster, and a little noisier.
     0 = the whole vocabulary. What is measured and served has the whole vocabulary in any case."""
+    noise: float = 0.0
+    """Strength gamma of Kneser-Ney noise: the more different tokens follow a token, the more often it and its successor
+    are replaced by others in training (Xie et al. 2017)."""
     reset_rate: float = 0.05
     """Probability, per stream and window, of beginning the current line anew from the start state."""
     average_every: int = 1
@@ -127,4 +130,5 @@ class TrainingConfig(OptimizationConfig):
         self._check_whole("bptt", 1)
         self._check_whole("average_every", 1)
         self._check_whole("sampled_words", 0)
+        self._check_number("noise", 1, "a number from 0 up to but not including 1 is accepted")
         self._check_number("reset_rate", math.nextafter(1, 2), "a number from 0 to 1 is accepted")

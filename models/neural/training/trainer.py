@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.data.bptt_batches import BpttBatch, BpttStreams, TokenIds
+from models.data.noising import KneserNeyNoise
 from models.errors import InvalidInput, TrainingFailed
 from models.neural.config import RecurrentConfig
 from models.neural.dropout import Dropout, DropoutHooks, WeightDrop, WordDropout
@@ -96,6 +97,8 @@ class Trainer:
         self._hooks = dropout_hooks(training_config, vocabulary_size, self._random)
         sampled_words = training_config.sampled_words
         self._sampler = WordSampler(counts, sampled_words, self._random) if sampled_words else None
+        noise = training_config.noise
+        self._noise = KneserNeyNoise(tokens, noise, vocabulary_size, self._random) if noise else None
         averages_gradients = training_config.average_every == 1 and not world.is_alone
         average = world.average if averages_gradients else None
         self.weights = TrainedWeights(self.network, training_config, self.steps, average)
@@ -114,6 +117,8 @@ class Trainer:
         """
         config = self.training_config
         batch = self._streams.next_batch(config.bptt, config.reset_rate, self._random)
+        if self._noise:
+            batch = self._noise(batch)
         loss, norm = self.weights.advance(self._loss(batch), self.stats.step)
         self.stats.record_step(loss, norm, config.clip)
         return loss, norm

@@ -31,6 +31,7 @@ from models.neural.training.config import TrainingConfig
         ("sampled_words", -1),
         ("initial_scale", -0.1),
         ("momentum", 1),
+        ("noise", 1),
         ("reset_rate", 1.1),
         ("average_every", 0),
     ],

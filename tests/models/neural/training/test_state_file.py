@@ -25,7 +25,9 @@ TOKENS = np.random.default_rng(3).integers(2, 15, size=300).astype(np.int32)
 TOKENS[9::10] = 1
 HELD_OUT = TOKENS[:90]
 CONFIG = RecurrentConfig("lstm", layers=2, embedding_size=5, hidden_size=6)
-RECIPE = TrainingConfig(epochs=1.5, batch_size=3, bptt=5, dropout=0.3, reset_rate=0.3, validate_every=4)  # 30 steps
+RECIPE = TrainingConfig(
+    epochs=1.5, batch_size=3, bptt=5, dropout=0.3, noise=0.2, reset_rate=0.3, validate_every=4
+)  # 30 steps
 
 
 def running(
