@@ -1,10 +1,9 @@
 """Known heads: requests whose head was refused before, byte for byte, are refused without parsing.
 
 A client that asks again and again mostly sends the same head, and what a head says depends on its bytes alone; whether
-there is room is asked each time. Gain: a refusal takes 6 to 8 us of Python, not 25 to 34. In ten times overload on two
-AVX2 cores the slowest hundredth of the admitted takes 1.4 times as long as at capacity instead of 2.0, 262 are
-admitted a second instead of 209, and half of the refusals take less than 1.4 ms instead of 10.5 (medians of two turns
-of 8 s; `benchmarks.service.tricks` compares the same in short).
+there is room is asked each time. Gain in ten times overload, two AVX2 cores: the slowest hundredth of the admitted
+takes 1.6 times as long as at capacity instead of 2.1, and 131 are admitted a second instead of 110
+(`benchmarks.service.tricks "refusal without parsing"`, medians of three rounds).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from models.utils.progress import run_to_completion
 
 BATCH, BPTT = 20, 35
 """Streams and tokens of a batch of the plain loop with --to-best: those of PyTorch's example."""
-RATES = 1e-3, 2e-3, 4e-3
+RATES = 2e-3, 4e-3, 8e-3
 """Rates of which the plain loop takes the one with the lowest validation perplexity after an epoch."""
 PATIENCE = 2
 """Epochs in a row without a new best after which the plain loop has reached its best."""
