@@ -6,7 +6,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -75,6 +77,21 @@ def test_migrate_by_concurrent_processes_runs_once(empty_url: str) -> None:
     with opened.read() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).all() == [("0006",)]
     opened.close()
+
+
+def test_connections_to_a_new_sqlite_file_switch_it_to_its_log_one_after_the_other(tmp_path: Path) -> None:
+    def migrate_at_once(path: Path) -> None:
+        opened = Database(f"sqlite:///{path}")
+        try:
+            barrier.wait(10)
+            migrate(opened)
+        finally:
+            opened.close()
+
+    barrier = Barrier(8)
+    with ThreadPoolExecutor(8) as threads:
+        for turn in range(20):  # about one of these turns failed where nobody waited
+            list(threads.map(migrate_at_once, [tmp_path / f"{turn}.db"] * 8))
 
 
 def test_database_without_tables_is_unavailable(empty_url: str) -> None:
