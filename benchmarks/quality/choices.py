@@ -15,12 +15,10 @@ from typing import Any
 import click
 
 from app.cli.progress_bar import ProgressBar, drive
+from benchmarks.quality._pretokenized import encode
 from benchmarks.quality.ptb import ARCHITECTURE, TRAINING
-from models.data.corpus import Corpus
 from models.neural.training.train import train
 from models.threads import set_thread_count
-from models.tokenization.config import TokenizerConfig
-from models.tokenization.tokenizer import Tokenizer
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the recipe": {},
@@ -61,23 +59,20 @@ CHOICES: dict[str, dict[str, Any]] = {
 def main(text: Path, valid: Path, only: tuple[str, ...], part: float, size: int, epochs: float, threads: int) -> None:
     """Print, for each choice, the validation perplexity that it reaches and what it costs."""
     set_thread_count(threads)
-    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
-    tokens, held_out = (Corpus.open(path).encode(tokenizer).ids for path in (text, valid))
+    vocabulary_size, (tokens, held_out) = encode(text, valid)
     tokens = tokens[: round(part * len(tokens))]
     architecture = replace(ARCHITECTURE, embedding_size=size, hidden_size=size)
     training = replace(TRAINING, epochs=epochs)
     click.echo(
         f"{architecture.layers} layers of {size}, {epochs:g} epochs of {len(tokens):,} tokens, "
-        f"{tokenizer.vocabulary_size:,} words"
+        f"{vocabulary_size:,} words"
     )
     for name in only or CHOICES:
         fields = CHOICES[name]
         of = {key: value for key, value in fields.items() if hasattr(architecture, key)}
         how = {key: value for key, value in fields.items() if key not in of}
         began = time.process_time()
-        course = train(
-            replace(architecture, **of), replace(training, **how), tokens, held_out, tokenizer.vocabulary_size
-        )
+        course = train(replace(architecture, **of), replace(training, **how), tokens, held_out, vocabulary_size)
         trained = drive(course, ProgressBar())
         spent, reached = time.process_time() - began, trained.metrics["best_perplexity"]
         click.echo(f"{name:40}{reached:9.2f}{trained.model.parameter_count:12,} parameters{spent:9,.0f} CPU-seconds")

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from app.cli.progress_bar import ProgressBar, drive
 from app.core.container_limits import cpu_quota
+from benchmarks.quality._pretokenized import encode
 from models.composite.cache import CacheModel
 from models.composite.config import CacheConfig, DynamicConfig, NeuralCacheConfig
 from models.composite.dynamic_evaluation import DynamicModel
 from models.composite.mixture_weights import fit_weights, score_by_member
 from models.composite.neural_cache import NeuralCacheModel
 from models.data.bptt_batches import TokenIds
-from models.data.corpus import Corpus
 from models.language_model import LanguageModel
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
@@ -37,8 +37,6 @@ from models.ngram.config import NgramConfig
 from models.ngram.model import NgramModel
 from models.ngram.smoothing.estimator import estimate_from_tokens
 from models.threads import set_thread_count
-from models.tokenization.config import TokenizerConfig
-from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import Progress, run_to_completion
 
 ARCHITECTURE = RecurrentConfig("lstm", layers=2, embedding_size=400, hidden_size=400)
@@ -107,15 +105,15 @@ def main(
 ) -> None:
     """Train, mix and measure."""
     set_thread_count(threads)
-    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
     files = {"train": text, "valid": valid} | ({"test": test} if test else {})
-    ids = {name: Corpus.open(path).encode(tokenizer).ids for name, path in files.items()}
+    vocabulary_size, encoded = encode(*files.values())
+    ids = dict(zip(files, encoded, strict=True))
     began = time.process_time()
     how = replace(TRAINING, epochs=epochs)
-    lstm = drive(trained(ids["train"], ids["valid"], tokenizer.vocabulary_size, how, workdir), ProgressBar()).model
+    lstm = drive(trained(ids["train"], ids["valid"], vocabulary_size, how, workdir), ProgressBar()).model
     spent = time.process_time() - began
     kneser_ney = NgramConfig(order=5)
-    ngram = NgramModel(kneser_ney, estimate_from_tokens(kneser_ney, ids["train"], tokenizer.vocabulary_size))
+    ngram = NgramModel(kneser_ney, estimate_from_tokens(kneser_ney, ids["train"], vocabulary_size))
     found = {name: scores(members(lstm, ngram), ids[name]) for name in files if name != "train"}
     if not as_json:
         click.echo(f"{lstm.parameter_count:,} parameters, {epochs:g} epochs, {spent:,.0f} CPU-seconds of training")

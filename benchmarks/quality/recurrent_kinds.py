@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple, TypeAlias, cast
 
 import click
@@ -24,9 +24,10 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx
 from torch.nn.functional import linear, logsigmoid
 
+from benchmarks.quality._pretokenized import encode
 from benchmarks.quality.ptb import TRAINING
+from benchmarks.speed._timing import in_turn
 from models.data.bptt_batches import TokenIds
-from models.data.corpus import Corpus
 from models.kernels.jit import Floats, compiled
 from models.neural.config import RecurrentConfig
 from models.neural.dropout import NO_DROPOUT, DropoutHooks
@@ -37,8 +38,6 @@ from models.neural.training.initialization import initialize
 from models.neural.training.trainer import Trainer
 from models.neural.training.weights import TrainedWeights
 from models.threads import set_thread_count
-from models.tokenization.config import TokenizerConfig
-from models.tokenization.tokenizer import Tokenizer
 
 LEARNING_RATE = 8e-3
 """Peak of the schedule."""
@@ -256,13 +255,6 @@ def perplexity(network: Network, tokens: TokenIds) -> float:
     return math.exp(float(torch.cat(losses).double().mean()))
 
 
-def step_costs(trainers: Sequence[KindTrainer]) -> list[float]:
-    """Return the processor time of a step of each, over that of the first: medians of steps in turns."""
-    turns = [[trainer.seconds(2) for trainer in trainers] for _ in range(1 + TURNS)][1:]
-    medians = [median(times) for times in zip(*turns, strict=True)]
-    return [time / medians[0] for time in medians]
-
-
 @click.command()
 @click.argument("text", type=Path)
 @click.argument("valid", type=Path)
@@ -277,17 +269,16 @@ def main(
 ) -> None:
     """Print what a step of each kind costs, and what it reaches in the LSTM's time."""
     set_thread_count(threads)
-    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(text).chunks())
-    tokens, measured = (Corpus.open(path).encode(tokenizer).ids for path in (text, valid))
+    vocabulary_size, (tokens, measured) = encode(text, valid)
     tokens, measured = tokens[: round(part * len(tokens))], measured[:held_out]
     how = replace(TRAINING, epochs=epochs, learning_rate=LEARNING_RATE)
 
     def trainer(name: str, cost: float = 1.0) -> KindTrainer:
-        return KindTrainer(KINDS[name], size, replace(how, epochs=epochs / cost), tokens, tokenizer.vocabulary_size)
+        return KindTrainer(KINDS[name], size, replace(how, epochs=epochs / cost), tokens, vocabulary_size)
 
-    names = list(KINDS)
-    costs = dict(zip(names, step_costs([trainer(name) for name in names]), strict=True))
-    for name in only or names:
+    times = in_turn({name: partial(trainer(name).seconds, 2) for name in KINDS}, TURNS, time.process_time)
+    costs = {name: median_time / times["LSTM"] for name, median_time in times.items()}
+    for name in only or KINDS:
         training = trainer(name, costs[name])
         spent = training.seconds(training.steps)
         parameters = sum(matrix.numel() for matrix in training.network.parameters())

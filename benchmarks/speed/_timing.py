@@ -18,14 +18,16 @@ def seconds(work: Callable[[], object], repeats: int, clock: Callable[[], float]
     return median(times)
 
 
-def in_turn(work: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median time of each call, made in turn so that what slows one slows the others."""
+def in_turn(
+    work: Mapping[str, Callable[[], object]], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
+    """Return the median time of each call by a clock, made in turn so that what slows one slows the others."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for call in work.values():
         call()
     for _ in range(repeats):
         for name, call in work.items():
-            began = time.perf_counter()
+            began = clock()
             call()
-            times[name].append(time.perf_counter() - began)
+            times[name].append(clock() - began)
     return {name: median(call_times) for name, call_times in times.items()}

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 
 from app.core.container_limits import cpu_quota
 from app.experiments.training_run import run_interleaved
+from benchmarks.quality._pretokenized import encode
 from models.data.bptt_batches import TokenIds
-from models.data.corpus import Corpus
 from models.neural.config import RecurrentConfig
 from models.neural.model import RecurrentModel
 from models.neural.network import Network
@@ -34,8 +34,6 @@ from models.neural.training.config import TrainingConfig
 from models.neural.training.train import held_out_loss
 from models.neural.training.trainer import Trainer
 from models.threads import set_thread_count
-from models.tokenization.config import TokenizerConfig
-from models.tokenization.tokenizer import Tokenizer
 from models.utils.progress import run_to_completion
 
 BATCH, BPTT = 20, 35
@@ -199,11 +197,8 @@ def main(
 ) -> None:
     """Print tokens a second and validation perplexity of both, and the ratios."""
     set_thread_count(threads)
-    tokenizer = Tokenizer.train(TokenizerConfig(pretokenized=True), Corpus.open(train).chunks())
-    tokens, held_out = (Corpus.open(path).encode(tokenizer).ids for path in (train, valid))
-    texts = Texts(
-        tokens[: round(part * len(tokens))], held_out[: round(part * len(held_out))], tokenizer.vocabulary_size
-    )
+    vocabulary_size, (tokens, held_out) = encode(train, valid)
+    texts = Texts(tokens[: round(part * len(tokens))], held_out[: round(part * len(held_out))], vocabulary_size)
     config = RecurrentConfig(layers=layers, embedding_size=size, hidden_size=size)
     click.echo(f"{layers} layers of {size}, {texts.size:,} words, {len(texts.train):,} tokens, {threads} threads")
     if to_best:

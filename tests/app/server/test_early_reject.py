@@ -296,7 +296,14 @@ def running(line: FindQueue) -> Iterator[str]:
 
     rejector = EarlyRejector(InFlightRequests(Settings()), Metrics(), line, lambda _: True)
     keeper: Any = partial(RejectingHttpProtocol, rejector, OpenConnections(limit=100, seconds=60))
-    config = uvicorn.Config(app, port=0, http=keeper, lifespan="off", log_config=None, timeout_keep_alive=1)
+    with serving_by(app, keeper) as url:
+        yield url
+
+
+@contextmanager
+def serving_by(app: Any, protocol: Any) -> Iterator[str]:
+    """The address of a server whose connections have a protocol, and are closed when idle for a second."""
+    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,7 +1,6 @@
 """Requests with a head that has been refused before: not parsed again, and answered as all others are."""
 
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.metrics import Metrics
@@ -20,7 +18,7 @@ from app.middleware.in_flight import InFlightRequests
 from app.server.early_reject import EarlyRejector
 from app.server.known_heads import MAX_HEADS, KnownHeads, KnownHeadsProtocol
 from app.server.open_connections import OpenConnections
-from tests.app.server.test_early_reject import BODY, Connection, asking, connected, refused
+from tests.app.server.test_early_reject import BODY, Connection, asking, connected, refused, serving_by
 from tests.helpers.serving import Server, busy, counted, idle, serving, wait_for
 
 
@@ -114,17 +112,8 @@ def full_for_ever(connections: OpenConnections) -> Iterator[str]:
     queue = WorkQueue(max_running=1, max_waiting=0, max_tokens=100)
     rejector = EarlyRejector(InFlightRequests(Settings()), Metrics(), lambda _: queue, lambda _: True)
     protocol: Any = partial(KnownHeadsProtocol, KnownHeads(), rejector, connections)
-    config = uvicorn.Config(_answer_none, port=0, http=protocol, lifespan="off", log_config=None, timeout_keep_alive=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    with queue.reserve():
-        thread.start()
-        try:
-            wait_for(lambda: server.started)
-            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with queue.reserve(), serving_by(_answer_none, protocol) as url:
+        yield url
 
 
 async def _answer_none(scope: Any, receive: Any, send: Any) -> None:
